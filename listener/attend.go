@@ -1,0 +1,201 @@
+package listener
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Attending finds, among pids, a process that waits for connections on one of
+// the sockets: it has the socket in an epoll set, or a thread of it is blocked
+// in accept, poll or select on it. It returns 0 if there is none, or if the
+// kernel does not tell.
+func Attending(pids []int, sockets []*Socket) int {
+	inodes := map[uint64]bool{}
+	for _, s := range sockets {
+		inodes[s.inode] = true
+	}
+	for _, pid := range pids {
+		held := descriptors(pid, inodes)
+		if len(held) == 0 {
+			continue
+		}
+		if inEpoll(pid, held, inodes) || blockedOn(pid, held) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// descriptors are the numbers under which a process holds any of the sockets.
+func descriptors(pid int, inodes map[uint64]bool) map[int]bool {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	held := map[int]bool{}
+	for _, e := range entries {
+		if inodes[SocketInode(dir+"/"+e.Name())] {
+			if fd, err := strconv.Atoi(e.Name()); err == nil {
+				held[fd] = true
+			}
+		}
+	}
+	return held
+}
+
+// inEpoll looks through the epoll sets of a process, which proc(5) lists in
+// fdinfo: a line `tfd: 3 events: 19 data: ... ino:4f6c` for each member.
+func inEpoll(pid int, held map[int]bool, inodes map[uint64]bool) bool {
+	dir := fmt.Sprintf("/proc/%d/fdinfo", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(dir + "/" + e.Name())
+		if err != nil || !bytes.Contains(data, []byte("tfd:")) {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if fd, inode, ok := parseEpollLine(line); ok && (inodes[inode] || inode == 0 && held[fd]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parseEpollLine reads a member of an epoll set. Kernels before 4.13 leave the
+// inode out; it is 0 then.
+func parseEpollLine(line string) (fd int, inode uint64, ok bool) {
+	rest, found := strings.CutPrefix(line, "tfd:")
+	if !found {
+		return 0, 0, false
+	}
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0, 0, false
+	}
+	fd, err := strconv.Atoi(fields[0])
+	if err != nil {
+		return 0, 0, false
+	}
+	for _, f := range fields[1:] {
+		if hex, found := strings.CutPrefix(f, "ino:"); found {
+			inode, _ = strconv.ParseUint(hex, 16, 64)
+		}
+	}
+	return fd, inode, true
+}
+
+// waits are the calls that wait for a connection, by number, and how their
+// arguments name the descriptors.
+type waits map[uint64]func(pid int, args []uint64) []int
+
+func acceptFD(_ int, args []uint64) []int { return []int{int(int32(args[0]))} }
+
+// pollFDs reads the array that poll and ppoll were given.
+func pollFDs(pid int, args []uint64) []int {
+	n := int(min(args[1], 1024))
+	data := readMemory(pid, args[0], n*8) // struct pollfd: int fd, short events, short revents
+	var fds []int
+	for ; len(data) >= 8; data = data[8:] {
+		fds = append(fds, int(int32(binary.NativeEndian.Uint32(data))))
+	}
+	return fds
+}
+
+// selectFDs reads the set of readable descriptors that select and pselect were given.
+func selectFDs(pid int, args []uint64) []int {
+	n := int(min(args[0], 1024))
+	var fds []int
+	for i, b := range readMemory(pid, args[1], (n+7)/8) {
+		for bit := range 8 {
+			if b&(1<<bit) != 0 {
+				fds = append(fds, i*8+bit)
+			}
+		}
+	}
+	return fds
+}
+
+// waitCalls are numbered by each architecture: amd64 by asm/unistd_64.h, arm64
+// by asm-generic/unistd.h, which has neither poll nor select.
+var waitCalls = map[string]waits{
+	"amd64": {43: acceptFD, 288: acceptFD, 7: pollFDs, 271: pollFDs, 23: selectFDs, 270: selectFDs},
+	"arm64": {202: acceptFD, 242: acceptFD, 73: pollFDs, 72: selectFDs},
+}
+
+// blockedOn tells whether a thread of the process is blocked in a call that
+// waits for one of the descriptors.
+func blockedOn(pid int, held map[int]bool) bool {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, t := range threads {
+		data, err := os.ReadFile(dir + "/" + t.Name() + "/syscall")
+		if err != nil {
+			continue
+		}
+		nr, args, ok := parseSyscall(string(data))
+		if !ok {
+			continue
+		}
+		find := waitCalls[runtime.GOARCH][nr]
+		if find == nil {
+			continue
+		}
+		for _, fd := range find(pid, args) {
+			if held[fd] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parseSyscall reads /proc/PID/syscall: the number and six arguments of the
+// call that a thread is blocked in, see proc(5). ok is false for "running" and
+// for a thread that is blocked outside of a call ("-1 ...").
+func parseSyscall(s string) (nr uint64, args []uint64, ok bool) {
+	fields := strings.Fields(s)
+	if len(fields) < 7 {
+		return 0, nil, false
+	}
+	nr, err := strconv.ParseUint(fields[0], 10, 64)
+	if err != nil {
+		return 0, nil, false
+	}
+	for _, f := range fields[1:7] {
+		v, err := strconv.ParseUint(strings.TrimPrefix(f, "0x"), 16, 64)
+		if err != nil {
+			return 0, nil, false
+		}
+		args = append(args, v)
+	}
+	return nr, args, true
+}
+
+func readMemory(pid int, addr uint64, n int) []byte {
+	if n <= 0 || addr == 0 {
+		return nil
+	}
+	buf := make([]byte, n)
+	local := []unix.Iovec{{Base: &buf[0]}}
+	local[0].SetLen(n)
+	got, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}, 0)
+	if err != nil {
+		return nil
+	}
+	return buf[:got]
+}

@@ -1,0 +1,206 @@
+package listener
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Request is an address as a program asks for it with bind(2).
+type Request struct {
+	Addr        netip.AddrPort
+	IPv6        bool // the program's socket is of AF_INET6
+	V6Only      bool // with IPV6_V6ONLY
+	V6OnlyKnown bool // false if that could not be read
+}
+
+// Address is the request as an address. An IPv6 socket on one real IPv6
+// address takes no IPv4 connection whatever IPV6_V6ONLY says.
+func (r Request) Address() Address {
+	a := Address{Family: IPv4, IP: r.Addr.Addr(), Port: r.Addr.Port()}
+	if r.IPv6 {
+		a.Family = IPv6
+		if !r.V6Only && (a.IP.IsUnspecified() || a.IP.Is4In6()) {
+			a.Family = Dual
+		}
+	}
+	return a
+}
+
+// Set is every socket that rota holds. No socket is closed while rota lives:
+// closing one would reset the connections that wait on it. A Set may be used by
+// many goroutines.
+type Set struct {
+	mu       sync.Mutex
+	sockets  []*Socket
+	explicit bool // the operator said where to serve
+}
+
+// Hold opens the sockets of an explicit list and takes over those that rota was
+// started with. With neither, the first address that a worker binds is served.
+func Hold(addresses []Address, inherited []int) (*Set, error) {
+	s := &Set{explicit: len(addresses)+len(inherited) > 0}
+	for _, fd := range inherited {
+		socket, err := adoptFD(fd)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.sockets = append(s.sockets, socket)
+	}
+	for _, a := range addresses {
+		if slices.ContainsFunc(s.sockets, func(h *Socket) bool { return h.address == a }) {
+			continue
+		}
+		socket, err := open(a)
+		if a.Family == Dual && errors.Is(err, unix.EAFNOSUPPORT) {
+			// A machine without IPv6: dual-stack means what there is.
+			a = Address{Family: IPv4, IP: netip.IPv4Unspecified(), Port: a.Port}
+			socket, err = open(a)
+		}
+		if err == nil {
+			err = socket.listen()
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.sockets = append(s.sockets, socket)
+	}
+	return s, nil
+}
+
+// Close gives every socket up. It is for a start that failed, and for tests.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.sockets {
+		unix.Close(h.fd)
+		if h.address.Family == Unix {
+			unix.Unlink(h.address.Path)
+		}
+	}
+	s.sockets = nil
+	return nil
+}
+
+// Sockets are those held now, the first one served foremost.
+func (s *Set) Sockets() []*Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sockets)
+}
+
+// Addresses are where the pool serves: all of an explicit list, else the first
+// address that the program bound. Further ones (a metrics port) are held too but
+// say nothing about readiness.
+func (s *Set) Addresses() []Address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var as []Address
+	for _, h := range s.sockets {
+		as = append(as, h.address)
+		if !s.explicit {
+			break
+		}
+	}
+	return as
+}
+
+// Serves tells whether a is one of Addresses.
+func (s *Set) Serves(a Address) bool { return slices.Contains(s.Addresses(), a) }
+
+// ByInode finds a socket by its inode, nil if rota does not hold it.
+func (s *Set) ByInode(inode uint64) *Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.sockets {
+		if h.inode == inode && inode != 0 {
+			return h
+		}
+	}
+	return nil
+}
+
+// Listen makes a held socket listen, once, and notes that a worker serves from it.
+func (s *Set) Listen(socket *Socket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	socket.taken = true
+	return socket.listen()
+}
+
+// Claim finds the socket for what a program binds, or opens it. An address of
+// an explicit list wins over the program's own for the same port.
+func (s *Set) Claim(r Request) (*Socket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want := r.Address()
+	for _, h := range s.sockets {
+		if h.address == want {
+			return h, nil
+		}
+	}
+	if s.explicit {
+		for i, h := range s.sockets {
+			if h.address.Family == Unix || h.address.Port != want.Port {
+				continue
+			}
+			if fits(h.address, r) {
+				return h, nil
+			}
+			if h.address.Family == Dual && want.Family == IPv4 && !h.taken {
+				return s.narrow(i)
+			}
+		}
+	}
+	socket, err := open(want)
+	if errors.Is(err, unix.EADDRINUSE) && want.Family == Dual && !r.V6OnlyKnown {
+		// A program that serves both families on sockets of their own.
+		want.Family = IPv6
+		for _, h := range s.sockets {
+			if h.address == want {
+				return h, nil
+			}
+		}
+		socket, err = open(want)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.sockets = append(s.sockets, socket)
+	return socket, nil
+}
+
+// fits tells whether a program that asked for r can work with a socket at h.
+// Programs read a peer's address by the family that accept(2) returns, so an
+// IPv4 socket serves one that asked for IPv6; the reverse cuts addresses short.
+func fits(h Address, r Request) bool {
+	switch h.Family {
+	case IPv4:
+		return !r.IPv6 || !r.V6Only
+	case IPv6, Dual:
+		return r.IPv6
+	}
+	return false
+}
+
+// narrow puts an IPv4 socket in the place of a dual-stack one that no worker
+// serves from yet, because the program speaks IPv4 alone. Shutting the old one
+// down frees the port although workers hold copies of it. Its descriptor stays
+// open: a worker being started may be about to get it.
+func (s *Set) narrow(i int) (*Socket, error) {
+	h := s.sockets[i]
+	if err := unix.Shutdown(h.fd, unix.SHUT_RDWR); err != nil {
+		return nil, fmt.Errorf("cannot change %s to IPv4: %w", h.address, err)
+	}
+	socket, err := open(Address{Family: IPv4, IP: netip.IPv4Unspecified(), Port: h.address.Port})
+	if err != nil {
+		h.listening = false
+		return nil, errors.Join(err, h.listen())
+	}
+	s.sockets[i] = socket
+	return socket, nil
+}

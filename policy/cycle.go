@@ -1,0 +1,91 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+)
+
+// cycle begins the most urgent cycle that is due, if the surge and the workers
+// that may be missing leave room for one more.
+func cycle(c Config, now time.Time, f *Fleet) []Action {
+	if f.Count(Starting)+f.Count(Draining)+f.Count(Stopping) >= c.MaxSurge+c.MaxUnavailable {
+		return nil
+	}
+	if now.Before(cycleRetryAt(c, f)) {
+		return nil
+	}
+	w, why := mostUrgent(c, now, f)
+	if w == nil {
+		return nil
+	}
+	if why.trigger == Memory && w.Shared && !w.Settled {
+		return []Action{Measure{ID: w.ID}}
+	}
+	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
+		generation := f.Generation
+		return []Action{Start{Slot: w.Slot, Generation: generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
+	}
+	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
+		return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason}}
+	}
+	return nil
+}
+
+// cause is why a worker is due.
+type cause struct {
+	trigger Trigger
+	reason  string
+	urgency int // the smaller, the sooner
+}
+
+// mostUrgent is the worker that is to be cycled next, nil if none is due. Among
+// equals the oldest goes first.
+func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
+	var worst *Worker
+	var why cause
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		if w.State != Ready || w.Slot >= f.Desired || f.relieved(w.ID) {
+			continue
+		}
+		if due, ok := dueFor(c, now, f, w); ok && (worst == nil || due.urgency < why.urgency) {
+			worst, why = w, due
+		}
+	}
+	return worst, why
+}
+
+// dueFor tells why a worker is due. Memory comes first, since it runs out; a
+// roll, which somebody waits for, before age, which can wait.
+func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
+	switch {
+	case c.MaxMemory > 0 && w.Over >= c.MemorySamples && !now.Before(w.ReadyAt.Add(c.MinUptime)):
+		return cause{Memory, fmt.Sprintf("%s memory of %s was over %s in %d samples in a row",
+			c.MemoryMetric, units.BytesSize(float64(w.Memory)), units.BytesSize(float64(c.MaxMemory)), w.Over), 0}, true
+	case f.Roll != nil && w.ID < f.Roll.Before:
+		return cause{f.Roll.Trigger, f.Roll.Reason, 1}, true
+	case !w.Due.IsZero() && !now.Before(w.Due):
+		return cause{Age, fmt.Sprintf("%s old, of at most %s",
+			now.Sub(w.ReadyAt).Round(time.Millisecond), c.RestartInterval), 2}, true
+	}
+	return cause{}, false
+}
+
+// Observe notes a sample of a worker's memory in bytes. shared says that its
+// processes may share memory that a cheap sample counts twice, exact that this
+// sample did not.
+func (f *Fleet) Observe(c Config, id uint64, bytes int64, shared, exact bool) {
+	w := f.Find(id)
+	if w == nil {
+		return
+	}
+	w.Memory, w.Shared = bytes, shared
+	if c.MaxMemory <= 0 || bytes <= c.MaxMemory {
+		w.Over, w.Settled = 0, false
+		return
+	}
+	w.Over++
+	w.Settled = w.Settled || exact
+}

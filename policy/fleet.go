@@ -1,0 +1,269 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Worker is one worker as far as deciding about it goes.
+type Worker struct {
+	ID         uint64 // never used again
+	Slot       int
+	Generation int
+	State      State
+	Since      time.Time // when it entered State
+	Started    time.Time
+	ReadyAt    time.Time // zero until it was ready
+	Due        time.Time // when its age ends it; zero for never
+	Replaces   uint64    // the worker that it is to relieve; 0 for none
+	Trigger    Trigger   // why it was started
+	Leaving    Trigger   // why it was told to go; empty if it was not
+	Killed     bool
+
+	Memory  int64 // bytes, the last sample of Config.MemoryMetric
+	Over    int   // samples in a row over Config.MaxMemory
+	Shared  bool  // its processes may share memory copy-on-write, so Memory may be too much
+	Settled bool  // Memory was measured exactly since it is over
+}
+
+// Slot is what is remembered of a place when its worker has gone.
+type Slot struct {
+	Failures int       // crashes and failed starts in a row
+	Failed   time.Time // the last of them
+	Left     Trigger   // why the last worker left; empty before the first
+}
+
+// Roll is the replacement of every worker, one after another.
+type Roll struct {
+	Trigger    Trigger
+	Reason     string
+	Before     uint64 // workers with a smaller ID are replaced
+	Generation int    // what they are replaced with
+	Began      time.Time
+	Replaced   int
+}
+
+// Fleet is the pool as plain data: what is, and what is wanted.
+type Fleet struct {
+	Workers    []Worker
+	Slots      map[int]Slot
+	Desired    int
+	Generation int // of the newest configuration
+	Stable     int // the last generation of which a worker became ready; 0 before
+	Roll       *Roll
+	CronAt     time.Time // up to when the schedule was obeyed
+	CycleFails int       // replacements in a row that did not become ready
+	CycleFail  time.Time // the last of them
+	StopSince  time.Time // when rota was asked to end; zero until then
+	Abort      bool      // end at once
+
+	nextID         uint64
+	nextGeneration int
+}
+
+// NewFleet is an empty fleet of the first generation.
+func NewFleet(desired int, now time.Time) *Fleet {
+	return &Fleet{
+		Slots: map[int]Slot{}, Desired: desired, CronAt: now,
+		Generation: 1, nextID: 1, nextGeneration: 2,
+	}
+}
+
+// Clone is a copy that shares nothing with f.
+func (f *Fleet) Clone() *Fleet {
+	g := *f
+	g.Workers, g.Slots = slices.Clone(f.Workers), maps.Clone(f.Slots)
+	if f.Roll != nil {
+		r := *f.Roll
+		g.Roll = &r
+	}
+	return &g
+}
+
+// Find is the worker with an id, nil if there is none any more.
+func (f *Fleet) Find(id uint64) *Worker {
+	for i := range f.Workers {
+		if f.Workers[i].ID == id {
+			return &f.Workers[i]
+		}
+	}
+	return nil
+}
+
+// Count tells how many workers are in a state.
+func (f *Fleet) Count(s State) int {
+	n := 0
+	for _, w := range f.Workers {
+		if w.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Launch applies a Start and returns the new worker.
+func (f *Fleet) Launch(a Start, now time.Time) Worker {
+	w := Worker{
+		ID: f.nextID, Slot: a.Slot, Generation: a.Generation, State: Starting,
+		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger,
+	}
+	f.nextID++
+	f.Workers = append(f.Workers, w)
+	return w
+}
+
+// MarkReady notes that a starting worker serves, and sets the end of its age.
+// It reports false if it was not starting.
+func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
+	w := f.Find(id)
+	if w == nil || w.State != Starting {
+		return false
+	}
+	w.State, w.Since, w.ReadyAt = Ready, now, now
+	w.Due = due(c, now, w.ID, f.dues(w))
+	f.Stable = w.Generation
+	if w.Replaces != 0 {
+		f.CycleFails = 0
+		if f.Roll != nil && w.Trigger == f.Roll.Trigger {
+			f.Roll.Replaced++
+		}
+	}
+	return true
+}
+
+// Reschedule sets the end of every age anew, after the configuration changed.
+func (f *Fleet) Reschedule(c Config) {
+	for i := range f.Workers {
+		f.Workers[i].Due = time.Time{}
+	}
+	for i := range f.Workers {
+		if w := &f.Workers[i]; w.State == Ready {
+			w.Due = due(c, w.ReadyAt, w.ID, f.dues(w))
+		}
+	}
+}
+
+// Retire applies a Drain.
+func (f *Fleet) Retire(a Drain, now time.Time) {
+	if w := f.Find(a.ID); w != nil {
+		w.State, w.Since, w.Leaving = Draining, now, a.Trigger
+	}
+}
+
+// Halt applies a Stop.
+func (f *Fleet) Halt(a Stop, now time.Time) {
+	if w := f.Find(a.ID); w != nil {
+		w.State, w.Since = Stopping, now
+		if a.Unused {
+			w.Leaving = Scale
+		}
+	}
+}
+
+// Finish applies a Kill.
+func (f *Fleet) Finish(a Kill, now time.Time) {
+	if w := f.Find(a.ID); w != nil {
+		if w.State != Stopping {
+			w.State, w.Since = Stopping, now
+		}
+		w.Killed = true
+	}
+}
+
+// NewGeneration makes later workers belong to a release of its own and returns
+// its number, which is never used again.
+func (f *Fleet) NewGeneration() int {
+	f.Generation = f.nextGeneration
+	f.nextGeneration++
+	return f.Generation
+}
+
+// StartRoll applies a BeginRoll. A roll under way is widened to all workers of
+// this moment.
+func (f *Fleet) StartRoll(a BeginRoll, now time.Time) {
+	if a.Trigger == Cron {
+		f.CronAt = now
+	}
+	f.Roll = &Roll{Trigger: a.Trigger, Reason: a.Reason, Before: f.nextID, Generation: f.Generation, Began: now}
+}
+
+// Departure says what the end of a worker meant.
+type Departure int
+
+// What the end of a worker may mean.
+const (
+	Asked             Departure = iota // it was told to go
+	Crashed                            // it was serving
+	StartFailed                        // it never got ready
+	ReplacementFailed                  // it never got ready; the old worker stays
+	RollFailed                         // as before, and the roll ended with it
+)
+
+// Remove takes a worker out that has ended entirely, and notes what follows.
+func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
+	i := slices.IndexFunc(f.Workers, func(w Worker) bool { return w.ID == id })
+	if i < 0 {
+		return Asked
+	}
+	w := f.Workers[i]
+	f.Workers = slices.Delete(f.Workers, i, i+1)
+	slot := f.Slots[w.Slot]
+	switch {
+	case w.Leaving != "" || !f.StopSince.IsZero():
+		slot.Left = w.Leaving
+		f.Slots[w.Slot] = slot
+		return Asked
+	case w.ReadyAt.IsZero() && w.Replaces != 0 && f.serving(w.Replaces):
+		f.CycleFails++
+		f.CycleFail = now
+		if f.Roll == nil || w.Trigger != f.Roll.Trigger {
+			return ReplacementFailed
+		}
+		f.abandonRoll()
+		return RollFailed
+	}
+	if steady := !w.ReadyAt.IsZero() && now.Sub(w.ReadyAt) >= c.MinUptime; steady {
+		slot.Failures = 0
+	} else {
+		slot.Failures++
+	}
+	slot.Failed, slot.Left = now, Crash
+	f.Slots[w.Slot] = slot
+	if w.ReadyAt.IsZero() {
+		return StartFailed
+	}
+	return Crashed
+}
+
+// abandonRoll goes back to the release that is known to work. The failed one
+// keeps its number, so that a later attempt is told apart.
+func (f *Fleet) abandonRoll() {
+	for _, w := range f.Workers {
+		if w.State == Ready && w.ID < f.Roll.Before {
+			f.Stable = w.Generation
+		}
+	}
+	f.Generation = f.Stable
+	f.Roll = nil
+}
+
+// serving tells whether a worker is alive and ready.
+func (f *Fleet) serving(id uint64) bool {
+	w := f.Find(id)
+	return w != nil && w.State == Ready
+}
+
+// covered tells whether a slot has a worker that serves or is about to.
+func (f *Fleet) covered(slot int) bool {
+	return slices.ContainsFunc(f.Workers, func(w Worker) bool {
+		return w.Slot == slot && (w.State == Starting || w.State == Ready)
+	})
+}
+
+// relieved tells whether a worker has a replacement on its way or in place.
+func (f *Fleet) relieved(id uint64) bool {
+	return slices.ContainsFunc(f.Workers, func(w Worker) bool {
+		return w.Replaces == id && (w.State == Starting || w.State == Ready)
+	})
+}

@@ -1,0 +1,138 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// deadline is when a worker's state must have ended; zero if it may last.
+func deadline(c Config, w Worker) time.Time {
+	switch {
+	case w.Killed:
+		return time.Time{}
+	case w.State == Starting:
+		return w.Since.Add(c.StartTimeout)
+	case w.State == Draining:
+		return w.Since.Add(c.DrainTimeout)
+	case w.State == Stopping:
+		return w.Since.Add(c.StopTimeout)
+	}
+	return time.Time{}
+}
+
+// deadlines moves on whoever stayed in a state for too long. It comes before
+// all else: no other decision may hold a deadline up.
+func deadlines(c Config, now time.Time, f *Fleet) []Action {
+	var actions []Action
+	for _, w := range f.Workers {
+		if f.Abort && !w.Killed {
+			actions = append(actions, Kill{ID: w.ID, Reason: "asked to end at once"})
+			continue
+		}
+		if at := deadline(c, w); at.IsZero() || now.Before(at) {
+			continue
+		}
+		switch w.State {
+		case Starting:
+			actions = append(actions, Stop{ID: w.ID, Reason: fmt.Sprintf("not ready within the start timeout of %s", c.StartTimeout)})
+		case Draining:
+			actions = append(actions, Stop{ID: w.ID, Reason: fmt.Sprintf("not drained within the drain timeout of %s", c.DrainTimeout)})
+		case Stopping:
+			actions = append(actions, Kill{ID: w.ID, Reason: fmt.Sprintf("not gone within the stop timeout of %s", c.StopTimeout)})
+		}
+	}
+	return actions
+}
+
+// shutdown ends every worker once the shutdown delay has passed.
+func shutdown(c Config, now time.Time, f *Fleet) []Action {
+	if now.Before(f.StopSince.Add(c.ShutdownDelay)) {
+		return nil
+	}
+	var actions []Action
+	for _, w := range f.Workers {
+		switch w.State {
+		case Starting:
+			actions = append(actions, Stop{ID: w.ID, Unused: true, Reason: "shutdown"})
+		case Ready:
+			actions = append(actions, Drain{ID: w.ID, Reason: "shutdown"})
+		}
+	}
+	return actions
+}
+
+// retire lets workers go that have been relieved or are too many.
+func retire(c Config, f *Fleet) []Action {
+	for _, w := range f.Workers {
+		if w.Slot >= f.Desired && w.State == Starting {
+			return []Action{Stop{ID: w.ID, Unused: true, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
+		}
+	}
+	for _, w := range f.Workers {
+		if w.State != Ready || !spare(c, f) {
+			continue
+		}
+		if w.Slot >= f.Desired {
+			return []Action{Drain{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
+		}
+		if next := f.relief(w.ID); next != nil {
+			return []Action{Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}}
+		}
+	}
+	return nil
+}
+
+// spare tells whether a ready worker may go whose place is taken. It may not as
+// long as another slot is being filled, unless that slot keeps failing: then
+// waiting for it would keep a worker that must go.
+func spare(c Config, f *Fleet) bool {
+	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
+		return true
+	}
+	for slot := range f.Desired {
+		if !f.served(slot) && f.Slots[slot].Failures <= 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// served tells whether a slot has a ready worker.
+func (f *Fleet) served(slot int) bool {
+	return slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.Slot == slot && w.State == Ready })
+}
+
+// relief is the ready worker that takes over from id, nil if there is none.
+func (f *Fleet) relief(id uint64) *Worker {
+	for i := range f.Workers {
+		if w := &f.Workers[i]; w.Replaces == id && w.State == Ready {
+			return w
+		}
+	}
+	return nil
+}
+
+// refill fills the first slot that nobody serves or is about to serve.
+func refill(c Config, now time.Time, f *Fleet) Action {
+	if len(f.Workers) >= f.Desired+c.MaxSurge {
+		return nil
+	}
+	for slot := range f.Desired {
+		if f.covered(slot) || now.Before(retryAt(c, f, slot)) {
+			continue
+		}
+		// A release that no worker has been ready with is not what a lost worker
+		// comes back with.
+		generation := f.Generation
+		if f.Stable != 0 && f.Roll != nil {
+			generation = f.Stable
+		}
+		start := Start{Slot: slot, Generation: generation, Trigger: f.Slots[slot].Left}
+		if start.Trigger == Crash {
+			start.Reason = fmt.Sprintf("%d failures in a row", f.Slots[slot].Failures)
+		}
+		return start
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+// Package policy decides what a fleet of workers needs. It is pure: no clock,
+// no I/O, no log, no goroutine. Plan looks at the whole fleet and answers with
+// the actions that bring it nearer to what is wanted; Wake says when to look
+// again. The supervisor asks both after every event, so that an event that got
+// lost heals itself at the next one.
+package policy
+
+import "time"
+
+// State says what a worker is doing. Why it does so is a Trigger.
+type State string
+
+// The states of a worker, in the order in which it goes through them.
+const (
+	Starting State = "starting" // launched, not ready yet
+	Ready    State = "ready"    // serves
+	Draining State = "draining" // no new requests, finishes those begun
+	Stopping State = "stopping" // told to stop at once; what is left is killed next
+)
+
+// States lists every State, for whatever must enumerate them.
+var States = []State{Starting, Ready, Draining, Stopping}
+
+// Trigger says why a cycle begins.
+type Trigger string
+
+// The triggers of a cycle.
+const (
+	Memory     Trigger = "memory"     // over Config.MaxMemory
+	Age        Trigger = "age"        // as old as Config.RestartInterval allows
+	Cron       Trigger = "cron"       // Config.Cron fired
+	Generation Trigger = "generation" // the command, its environment or its file changed, or HUP
+	Crash      Trigger = "crash"      // ended without being asked to
+	Scale      Trigger = "scale"      // fewer workers wanted
+)
+
+// Triggers lists every Trigger, for whatever must enumerate them.
+var Triggers = []Trigger{Memory, Age, Cron, Generation, Crash, Scale}
+
+// Schedule tells the times of a cron expression.
+type Schedule interface {
+	// Next is the first time after t, or the zero time if there is none.
+	Next(t time.Time) time.Time
+}
+
+// Config is what an operator wants. The zero value of a limit turns its trigger off.
+type Config struct {
+	MaxMemory       int64         // bytes; a worker over it for MemorySamples samples in a row is cycled
+	MemorySamples   int           // samples in a row; at least 1
+	MemoryMetric    string        // private, rss or pss: what MaxMemory compares, for messages
+	RestartInterval time.Duration // the age at which a worker is cycled
+	RestartJitter   time.Duration // taken off the age at random, so that hosts do not act together
+	Cron            Schedule      // rolls the fleet when it fires; nil for never
+	MinUptime       time.Duration // no cycle for memory before a worker has been ready so long; it is also what counts as steady after a crash
+	MaxSurge        int           // workers alive above the number asked for, during a cycle
+	MaxUnavailable  int           // workers that may be missing during a cycle
+	StartTimeout    time.Duration // from start to ready
+	DrainTimeout    time.Duration // from drain to stop
+	StopTimeout     time.Duration // from stop to kill
+	ShutdownDelay   time.Duration // from being asked to exit to the first drain
+	StartTries      int           // failed starts of one slot before a pool that never was ready gives up
+	Seed            uint64        // what jitter is drawn from
+}
+
+// Action is one thing that the fleet needs now. Carrying it out means to apply
+// it to the Fleet and then to the world.
+type Action interface{ action() }
+
+// Start launches a worker in a slot.
+type Start struct {
+	Slot       int
+	Generation int
+	Replaces   uint64  // the worker that retires once this one is ready; 0 for none
+	Trigger    Trigger // why; empty for a slot that is filled for the first time
+	Reason     string  // the numbers behind the trigger
+}
+
+// Drain retires a worker: it gets no new requests and finishes those begun.
+type Drain struct {
+	ID      uint64
+	Trigger Trigger
+	Reason  string
+}
+
+// Stop ends a worker that did not get ready or did not finish draining in time,
+// or that is not wanted before it was ready.
+type Stop struct {
+	ID     uint64
+	Unused bool // it is not wanted any more, rather than too slow
+	Reason string
+}
+
+// Kill ends what is left of a worker with SIGKILL.
+type Kill struct {
+	ID     uint64
+	Reason string
+}
+
+// Measure asks for an exact reading of a worker's memory, on which a cycle hangs.
+type Measure struct{ ID uint64 }
+
+// BeginRoll begins to replace every worker.
+type BeginRoll struct {
+	Trigger Trigger
+	Reason  string
+}
+
+// EndRoll says that every worker of a roll has been replaced.
+type EndRoll struct{}
+
+// GiveUp ends a pool that cannot be brought up.
+type GiveUp struct{ Reason string }
+
+func (Start) action()     {}
+func (Drain) action()     {}
+func (Stop) action()      {}
+func (Kill) action()      {}
+func (Measure) action()   {}
+func (BeginRoll) action() {}
+func (EndRoll) action()   {}
+func (GiveUp) action()    {}
+
+// Plan answers with what the fleet needs now, given the time. It takes a step
+// at a time: apply all that it returns, and ask again until it returns nothing.
+func Plan(c Config, now time.Time, f *Fleet) []Action {
+	if actions := deadlines(c, now, f); len(actions) > 0 {
+		return actions
+	}
+	if !f.StopSince.IsZero() {
+		return shutdown(c, now, f)
+	}
+	if reason := hopeless(c, f); reason != "" {
+		return []Action{GiveUp{Reason: reason}}
+	}
+	if actions := retire(c, f); len(actions) > 0 {
+		return actions
+	}
+	if action := roll(c, now, f); action != nil {
+		return []Action{action}
+	}
+	if action := refill(c, now, f); action != nil {
+		return []Action{action}
+	}
+	return cycle(c, now, f)
+}
+
+// Wake is when Plan may answer differently although nothing happens; the zero
+// time if never.
+func Wake(c Config, now time.Time, f *Fleet) time.Time {
+	var w earliest
+	for _, d := range f.Workers {
+		w.add(deadline(c, d))
+	}
+	if !f.StopSince.IsZero() {
+		w.add(f.StopSince.Add(c.ShutdownDelay))
+		return w.after(now)
+	}
+	for slot := range f.Desired {
+		if !f.covered(slot) {
+			w.add(retryAt(c, f, slot))
+		}
+	}
+	w.add(cycleRetryAt(c, f))
+	for _, d := range f.Workers {
+		if d.State == Ready {
+			w.add(d.Due)
+			if c.MaxMemory > 0 {
+				w.add(d.ReadyAt.Add(c.MinUptime))
+			}
+		}
+	}
+	if c.Cron != nil {
+		w.add(c.Cron.Next(f.CronAt))
+	}
+	return w.after(now)
+}
+
+// earliest collects times and keeps them all, because one that has passed says
+// nothing: what it could change, Plan has seen.
+type earliest []time.Time
+
+func (e *earliest) add(t time.Time) {
+	if !t.IsZero() {
+		*e = append(*e, t)
+	}
+}
+
+func (e earliest) after(now time.Time) time.Time {
+	var first time.Time
+	for _, t := range e {
+		if t.After(now) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,232 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"rota/listener"
+	"rota/policy"
+	"rota/supervisor/launch"
+)
+
+// carryOut applies an action to the fleet and to the world. It reports false if
+// the action leads to nothing new yet, so that planning waits for an event.
+func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
+	switch a := a.(type) {
+	case policy.Start:
+		s.start(a, now)
+	case policy.Drain:
+		s.drain(a, now)
+	case policy.Stop:
+		s.stop(a, now)
+	case policy.Kill:
+		s.kill(a, now)
+	case policy.Measure:
+		if s.measure[a.ID] {
+			return false
+		}
+		s.measure[a.ID] = true
+		s.sample()
+		return false
+	case policy.BeginRoll:
+		s.releases[s.fleet.Generation] = s.config
+		s.beginRoll(a)
+	case policy.EndRoll:
+		r := s.fleet.Roll
+		s.fleet.Roll = nil
+		s.event(Event{Kind: RollDone, Trigger: r.Trigger, Duration: now.Sub(r.Began),
+			Message: fmt.Sprintf("replaced %d workers", r.Replaced)})
+	case policy.GiveUp:
+		s.giveUp(a.Reason)
+	}
+	return true
+}
+
+func (s *Supervisor) start(a policy.Start, now time.Time) {
+	w := s.fleet.Launch(a, now)
+	s.processes[w.ID] = &process{id: w.ID, slot: w.Slot, generation: w.Generation, began: now, pidfd: -1, reason: a.Reason}
+	if a.Replaces != 0 {
+		s.event(Event{Kind: CycleBegan, Worker: a.Replaces, Trigger: a.Trigger, Reason: a.Reason})
+	}
+	spec, err := s.spec(w)
+	if err != nil {
+		go s.post(forked{id: w.ID, err: err})
+		return
+	}
+	go func() {
+		s.reaper.forking.Lock()
+		child, err := s.launcher.Fork(spec)
+		s.post(forked{w.ID, child, err})
+		s.reaper.forking.Unlock()
+		if err == nil {
+			s.post(launched{w.ID, child.Await()})
+		}
+	}()
+}
+
+// spec is what a worker is started with.
+func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
+	config := s.releases[w.Generation]
+	spec := launch.Spec{Path: config.Path, Adopt: config.Adopts() && !s.noFilter, Stdout: s.options.Stdout, Stderr: s.options.Stderr}
+	env := []string{"ROTA_SLOT=" + strconv.Itoa(w.Slot), "ROTA_GENERATION=" + strconv.Itoa(w.Generation)}
+	fd := ""
+	if config.Inherits() {
+		held := s.sockets.Sockets()
+		for _, h := range held {
+			spec.Sockets = append(spec.Sockets, h.FD())
+		}
+		env = append(env, listener.Environ(held)...)
+		fd = strconv.Itoa(listener.FirstFD)
+	}
+	for _, arg := range config.Command {
+		spec.Args = append(spec.Args, strings.ReplaceAll(arg, "{fd}", fd))
+	}
+	if s.notify != nil {
+		path, err := s.notify.listen(w.ID, func() { s.post(answered{id: w.ID}) })
+		if err != nil {
+			return spec, err
+		}
+		env = append(env, "NOTIFY_SOCKET="+path)
+	}
+	spec.Env = merge(s.options.Environ, config.Env, env)
+	return spec, nil
+}
+
+// merge lays environments over each other; the later value of a name wins. A
+// name given twice would leave it to the program which one it sees.
+func merge(layers ...[]string) []string {
+	var out []string
+	index := map[string]int{}
+	for _, layer := range layers {
+		for _, kv := range layer {
+			name, _, _ := strings.Cut(kv, "=")
+			if i, ok := index[name]; ok {
+				out[i] = kv
+				continue
+			}
+			index[name] = len(out)
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// drain tells a worker to finish. In shared mode only the server itself knows
+// its requests, so the signal comes first and the server drains itself.
+func (s *Supervisor) drain(a policy.Drain, now time.Time) {
+	s.fleet.Retire(a, now)
+	p := s.processes[a.ID]
+	p.drainAt = now
+	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	p.findStrays()
+	s.countThen(p, func() { s.tell(p) })
+}
+
+// tell sends the leader the stop signal, once: to many servers a second one
+// means "now".
+func (s *Supervisor) tell(p *process) {
+	p.signalled = time.Now()
+	p.signalLeader(s.config.StopSignal)
+	if p.leaderGone {
+		s.tellGroup(p)
+	}
+}
+
+// tellGroup sends the stop signal to what a leader left behind.
+func (s *Supervisor) tellGroup(p *process) {
+	if !p.groupTold {
+		p.groupTold = true
+		p.signalGroup(s.config.StopSignal)
+	}
+}
+
+func (s *Supervisor) stop(a policy.Stop, now time.Time) {
+	s.fleet.Halt(a, now)
+	p := s.processes[a.ID]
+	if p.drainAt.IsZero() {
+		p.drainAt = now
+	}
+	reason := a.Reason
+	if !a.Unused && p.readyAt.IsZero() {
+		reason += ": " + p.story(s.sockets.Addresses())
+	}
+	s.event(Event{Kind: WorkerStopping, Worker: a.ID, Reason: reason})
+	p.findStrays()
+	p.groupTold = true
+	p.signalGroup(s.config.StopSignal)
+}
+
+// kill ends what is left of a worker. What it still had in flight is cut.
+func (s *Supervisor) kill(a policy.Kill, now time.Time) {
+	s.fleet.Finish(a, now)
+	p := s.processes[a.ID]
+	s.event(Event{Kind: WorkerKilled, Worker: a.ID, Reason: a.Reason})
+	p.findStrays()
+	if p.readyAt.IsZero() {
+		p.signalGroup(syscall.SIGKILL)
+		return
+	}
+	s.countThen(p, func() {
+		p.cut += p.inFlight
+		p.signalGroup(syscall.SIGKILL)
+	})
+}
+
+// countThen counts the requests that a worker has in flight and then runs send
+// in the loop. Counting asks the kernel for every connection, so it is done
+// beside the loop.
+func (s *Supervisor) countThen(p *process, send func()) {
+	tree, sockets := p.tree(), s.sockets
+	go func() {
+		n, err := sockets.InFlight(tree)
+		if err != nil {
+			n = 0
+		}
+		s.post(counted{p.id, n, send})
+	}()
+}
+
+func (s *Supervisor) onCounted(m counted) {
+	if p := s.processes[m.id]; p != nil {
+		p.inFlight = m.inFlight
+		m.send()
+	}
+}
+
+// giveUp ends a pool that cannot be brought up, with the last worker's code.
+func (s *Supervisor) giveUp(reason string) {
+	s.exitCode = exitCodeOf(s.lastStatus)
+	if s.exitCode == ExitOK {
+		// The command ended as if all were well, but it serves nothing.
+		s.exitCode = ExitFailed
+	}
+	s.abandon(reason)
+}
+
+// abandon ends the pool at once.
+func (s *Supervisor) abandon(reason string) {
+	s.fleet.StopSince, s.fleet.Abort = time.Now(), true
+	s.event(Event{Kind: PoolGivenUp, Message: reason, Failure: true})
+}
+
+// forget drops a worker that has gone entirely.
+func (s *Supervisor) forget(p *process) {
+	p.close()
+	s.notify.forget(p.id)
+	delete(s.processes, p.id)
+	delete(s.measure, p.id)
+	// A release that nobody runs or can be asked for again is not kept.
+	used := []int{s.fleet.Generation, s.fleet.Stable}
+	for _, w := range s.fleet.Workers {
+		used = append(used, w.Generation)
+	}
+	for g := range s.releases {
+		if !slices.Contains(used, g) {
+			delete(s.releases, g)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+// Package admin serves what operators and their machines read over HTTP:
+// health and metrics. It only ever reads the Status that the supervisor has
+// published, so no request can hold the pool up.
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"rota/supervisor"
+)
+
+// Source is where the pool's state comes from; it is nil before the first.
+type Source interface{ Status() *supervisor.Status }
+
+// Serve answers on l until it is closed.
+//
+//	/livez    200 as long as rota itself works
+//	/readyz   200 while at least one worker is ready and rota was not asked to end
+//	/healthz  200 while as many workers are ready as were asked for
+//	/metrics  Prometheus
+func Serve(l net.Listener, source Source, metrics *Metrics) error {
+	server := &http.Server{
+		Handler: Handler(source, metrics),
+		// Nothing here takes long; a client that does must not hold a connection.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// Handler is what Serve answers with.
+func Handler(source Source, metrics *Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", health(source, func(s *supervisor.Status) string { return "" }))
+	mux.HandleFunc("GET /readyz", health(source, notReady))
+	mux.HandleFunc("GET /healthz", health(source, unhealthy))
+	mux.Handle("GET /metrics", metrics.handler())
+	return mux
+}
+
+// notReady says why no traffic should be sent here; empty if it should.
+func notReady(s *supervisor.Status) string {
+	switch {
+	case s == nil || s.Ready == 0:
+		return "no worker is ready"
+	case s.Stopping:
+		return "stopping"
+	}
+	return ""
+}
+
+// unhealthy says what is missing; empty if nothing is.
+func unhealthy(s *supervisor.Status) string {
+	if reason := notReady(s); reason != "" {
+		return reason
+	}
+	if s.Ready < s.Desired {
+		return fmt.Sprintf("%d of %d workers are ready", s.Ready, s.Desired)
+	}
+	return ""
+}
+
+func health(source Source, wrong func(*supervisor.Status) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if reason := wrong(source.Status()); reason != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, reason)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	}
+}

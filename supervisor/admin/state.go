@@ -1,0 +1,152 @@
+package admin
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rota/listener"
+	"rota/policy"
+	"rota/procstats"
+	"rota/supervisor"
+)
+
+// Pool is a running pool, as far as metrics go.
+type Pool interface {
+	Source
+	Sockets() *listener.Set
+}
+
+// state exports a pool as it is at the moment of the scrape.
+type state struct {
+	pool Pool
+	desc map[string]*prometheus.Desc
+}
+
+// perWorker are the gauges with a label slot. Two workers may share a slot
+// during a cycle; the series are those of the one that serves.
+var perWorker = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(supervisor.WorkerStatus) (float64, bool)
+}{
+	{"rota_worker_memory_rss_bytes", "Resident memory of the worker's processes, shared pages counted for each.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.RSS), w.Sampled }},
+	{"rota_worker_memory_pss_bytes", "Resident memory of the worker's processes, shared pages divided among those that share them.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.PSS), w.Measured }},
+	{"rota_worker_memory_private_bytes", "Memory that would be free if the worker ended, swap included.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Private), w.Sampled }},
+	{"rota_worker_memory_shared_bytes", "Resident memory that the worker's processes share with each other or with others.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Shared), w.Measured }},
+	{"rota_worker_memory_swap_bytes", "Memory of the worker that was swapped out.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Swap), w.Sampled }},
+	{"rota_worker_generation", "Release of command and configuration that the worker runs.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Generation), true }},
+	{"rota_worker_start_time_seconds", "When the worker was started, in seconds since the epoch.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Started.UnixMilli()) / 1000, true }},
+	{"rota_worker_cpu_seconds_total", "CPU time that the worker's processes have used.", prometheus.CounterValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return w.CPU.Seconds(), w.Sampled }},
+}
+
+// poolWide are the names and helps of all else.
+var poolWide = []struct{ name, help, label string }{
+	{"rota_workers", "Workers, by what they are doing.", "state"},
+	{"rota_workers_desired", "Workers that are wanted ready.", ""},
+	{"rota_memory_sharing_ratio", "Part of the workers' resident memory that is counted more than once when it is added up: 1 - sum of PSS / sum of RSS.", ""},
+	{"rota_sample_duration_seconds", "What the last look at the workers' memory took.", ""},
+	{"rota_listener_accept_queue_length", "Connections that wait to be accepted.", "listener"},
+	{"rota_listener_accept_queue_limit", "Connections that may wait to be accepted.", "listener"},
+	{"rota_cgroup_memory_usage_bytes", "Memory that the container uses.", ""},
+	{"rota_cgroup_memory_limit_bytes", "Memory that the container may use; absent without a limit.", ""},
+}
+
+func newState(pool Pool) *state {
+	s := &state{pool: pool, desc: map[string]*prometheus.Desc{}}
+	for _, g := range perWorker {
+		s.desc[g.name] = prometheus.NewDesc(g.name, g.help, []string{"slot"}, nil)
+	}
+	for _, g := range poolWide {
+		var labels []string
+		if g.label != "" {
+			labels = []string{g.label}
+		}
+		s.desc[g.name] = prometheus.NewDesc(g.name, g.help, labels, nil)
+	}
+	return s
+}
+
+// Describe implements prometheus.Collector.
+func (s *state) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range s.desc {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s *state) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(name string, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(s.desc[name], prometheus.GaugeValue, v, labels...)
+	}
+	for _, socket := range s.pool.Sockets().Sockets() {
+		if length, limit, ok := socket.Queue(); ok {
+			gauge("rota_listener_accept_queue_length", float64(length), socket.Address().String())
+			gauge("rota_listener_accept_queue_limit", float64(limit), socket.Address().String())
+		}
+	}
+	if usage, err := procstats.Host.MemoryUsage(); err == nil {
+		gauge("rota_cgroup_memory_usage_bytes", float64(usage))
+	}
+	if limit, err := procstats.Host.MemoryLimit(); err == nil && limit.Bytes > 0 {
+		gauge("rota_cgroup_memory_limit_bytes", float64(limit.Bytes))
+	}
+	st := s.pool.Status()
+	if st == nil {
+		return
+	}
+	gauge("rota_workers_desired", float64(st.Desired))
+	gauge("rota_sample_duration_seconds", st.SampleDuration.Seconds())
+	counts := map[policy.State]int{}
+	for _, w := range st.Workers {
+		counts[w.State]++
+	}
+	for _, name := range policy.States {
+		gauge("rota_workers", float64(counts[name]), string(name))
+	}
+	if ratio, ok := sharing(st.Workers); ok {
+		gauge("rota_memory_sharing_ratio", ratio)
+	}
+	for slot, w := range serving(st.Workers) {
+		for _, g := range perWorker {
+			if v, ok := g.value(w); ok {
+				ch <- prometheus.MustNewConstMetric(s.desc[g.name], g.kind, v, strconv.Itoa(slot))
+			}
+		}
+	}
+}
+
+// serving picks the worker of each slot that a series speaks of: the ready one
+// rather than one that comes or goes, and the newest of equals.
+func serving(workers []supervisor.WorkerStatus) map[int]supervisor.WorkerStatus {
+	picked := map[int]supervisor.WorkerStatus{}
+	for _, w := range workers {
+		have, ok := picked[w.Slot]
+		if !ok || w.State == policy.Ready || have.State != policy.Ready {
+			picked[w.Slot] = w
+		}
+	}
+	return picked
+}
+
+// sharing is 1 - sum of PSS / sum of RSS over the workers that were measured.
+func sharing(workers []supervisor.WorkerStatus) (float64, bool) {
+	var pss, rss int64
+	for _, w := range workers {
+		if w.Measured {
+			pss, rss = pss+w.PSS, rss+w.RSS
+		}
+	}
+	if rss == 0 {
+		return 0, false
+	}
+	return 1 - float64(pss)/float64(rss), true
+}

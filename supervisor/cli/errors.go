@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The exit codes of rota that are not a worker's own.
+const (
+	ExitUsage     = 2   // wrong flags, environment or file
+	ExitInternal  = 125 // rota itself failed
+	ExitCannotRun = 126 // the command exists, but cannot be run
+	ExitNotFound  = 127 // the command is not found
+)
+
+const helpHint = "see rota --help"
+
+// ExitError is an error that says with which code rota ends.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string { return e.Err.Error() }
+
+// Unwrap is the error without its code.
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// usage marks an error as the operator's to mend; nil stays nil.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ExitError{Code: ExitUsage, Err: err}
+}
+
+// flagError turns what pflag says about the command line into a usage error
+// with a remedy. It is made for cobra's SetFlagErrorFunc.
+func flagError(cmd *cobra.Command, err error) error {
+	if errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return usage(fmt.Errorf("%w (%s)", err, helpHint))
+	}
+	name := missing.GetSpecifiedName()
+	if missing.GetSpecifiedShortnames() != "" {
+		return usage(fmt.Errorf("unknown flag -%s (%s)", name, helpHint))
+	}
+	hint := helpHint
+	if near := nearest(name, flagNames(cmd.Flags())); near != "" {
+		hint = fmt.Sprintf("did you mean --%s? %s", near, helpHint)
+	}
+	return usage(fmt.Errorf("unknown flag --%s (%s)", name, hint))
+}
+
+// flagNames lists the flags of a set, for suggestions.
+func flagNames(fs *pflag.FlagSet) []string {
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}

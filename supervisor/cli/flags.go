@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// setting is one row of the schema.
+type setting struct {
+	name, short string
+	kind        string // what the help calls the value
+	group       string // the heading of the help that it stands under
+	def         string // the default, as an operator would write it; empty for none
+	unset       string // what is shown where there is no value
+	usage       string
+
+	repeats bool // may be given more than once, and be a list in the file
+	splits  bool // one text holds several, between commas
+	pairs   bool // may be a mapping in the file
+
+	// set takes one text into the settings and returns it as it is to be
+	// shown. Its error names the text and the remedy, not the setting.
+	set func(b *builder, text string) (shown string, err error)
+}
+
+// The headings of the help, in its order.
+const (
+	groupPool     = "Pool"
+	groupMemory   = "Memory"
+	groupRestarts = "Restarts"
+	groupLife     = "Life of a worker"
+	groupAround   = "Around it"
+)
+
+var groups = []string{groupPool, groupMemory, groupRestarts, groupLife, groupAround}
+
+var schema = []*setting{
+	{group: groupPool, name: "workers", short: "w", kind: "N|auto", def: auto, set: setWorkers,
+		usage: "copies of the command; auto: WEB_CONCURRENCY, else the CPUs that the container may use"},
+	{group: groupPool, name: "listen", short: "l", kind: "ADDR", unset: "what the command binds", repeats: true, set: setListen,
+		usage: "serve on :8080, host:port or unix:/path; may repeat (default what the command binds)"},
+	{group: groupPool, name: "accept", kind: "MODE", def: "shared", set: setAccept,
+		usage: "who accepts connections; shared: every worker, from one socket"},
+	{group: groupPool, name: "handoff", kind: "HOW,...", def: "adopt,inherit", repeats: true, splits: true, set: setHandoff,
+		usage: "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment"},
+	{group: groupPool, name: "env", kind: "KEY=VALUE", unset: "none", repeats: true, pairs: true, set: setEnv,
+		usage: "set a variable for the workers; may repeat"},
+
+	{group: groupMemory, name: "max-memory", kind: "SIZE", def: off, set: setMaxMemory,
+		usage: "replace a worker over 512MiB, or 40% of the container's limit"},
+	{group: groupMemory, name: "memory-samples", kind: "N", def: "3", set: setMemorySamples,
+		usage: "samples in a row that must be over it"},
+	{group: groupMemory, name: "memory-metric", kind: "METRIC", def: "private", set: setMemoryMetric,
+		usage: "what it compares: private, rss or pss"},
+	{group: groupMemory, name: "sample-interval", kind: "TIME", def: "1s", set: setSampleInterval,
+		usage: "time between samples"},
+
+	{group: groupRestarts, name: "restart-interval", kind: "TIME", def: off, set: setRestartInterval,
+		usage: "replace a worker of this age, like 12h or 1w2d"},
+	{group: groupRestarts, name: "restart-jitter", kind: "TIME", def: auto, set: setRestartJitter,
+		usage: "most that is taken off that age at random; auto: a tenth of it, divided by the workers"},
+	{group: groupRestarts, name: "restart-cron", kind: "EXPR", def: off, set: setRestartCron,
+		usage: `replace all at set times, like "0 4 * * *" or "TZ=Europe/Berlin @daily"`},
+	{group: groupRestarts, name: "max-surge", kind: "N", def: "1", set: setMaxSurge,
+		usage: "workers above the number asked for, while one is replaced"},
+	{group: groupRestarts, name: "max-unavailable", kind: "N", def: "0", set: setMaxUnavailable,
+		usage: "workers that may be missing, while one is replaced (default 0)"},
+	{group: groupRestarts, name: "min-uptime", kind: "TIME", def: "10s", set: setMinUptime,
+		usage: "leave a worker alone for so long after it is ready"},
+	{group: groupRestarts, name: "watch", kind: "PATH", unset: "none", repeats: true, set: setWatch,
+		usage: "replace all when this file changes; may repeat"},
+
+	{group: groupLife, name: "ready", kind: "HOW", def: "listen", set: setReady,
+		usage: "when a worker is ready; listen: it listens, notify: it says so to $NOTIFY_SOCKET"},
+	{group: groupLife, name: "start-timeout", kind: "TIME", def: "60s", set: setStartTimeout,
+		usage: "most between start and ready"},
+	{group: groupLife, name: "stop-signal", kind: "SIGNAL", def: "TERM", set: setStopSignal,
+		usage: "what ends a worker"},
+	{group: groupLife, name: "drain-timeout", kind: "TIME", def: "20s", set: setDrainTimeout,
+		usage: "most that a worker may take to finish its requests"},
+	{group: groupLife, name: "stop-timeout", kind: "TIME", def: "5s", set: setStopTimeout,
+		usage: "from then until it is killed"},
+	{group: groupLife, name: "shutdown-delay", kind: "TIME", def: "0s", set: setShutdownDelay,
+		usage: "go on serving for so long after being asked to exit"},
+
+	{group: groupAround, name: "config", kind: "PATH", unset: "none", set: setConfig,
+		usage: "read settings from a YAML file; its keys are named like the flags"},
+	{group: groupAround, name: "admin", kind: "ADDR", def: "127.0.0.1:9797", set: setAdmin,
+		usage: "health, metrics and dashboard; off for none"},
+	{group: groupAround, name: "log-level", kind: "LEVEL", def: "info", set: setLogLevel,
+		usage: "trace, debug, info, warn or error"},
+	{group: groupAround, name: "log-format", kind: "FORMAT", def: "text", set: setLogFormat,
+		usage: "text or json"},
+	{group: groupAround, name: "log-file", kind: "PATH", unset: "standard error", set: setLogFile,
+		usage: "write the log there (default standard error)"},
+}
+
+// variable is the name of the setting in the environment.
+func (s *setting) variable() string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+// addFlags adds every setting to a set of flags.
+func addFlags(fs *pflag.FlagSet) {
+	fs.SortFlags = false
+	// What follows the first argument is the command's, also its flags, so
+	// that whoever forgets the -- is told so, and not about an unknown flag.
+	fs.SetInterspersed(false)
+	for _, s := range schema {
+		fs.VarP(&flagValue{setting: s}, s.name, s.short, s.usage)
+	}
+}
+
+// flagValue keeps what the command line says of a setting. It is not parsed
+// before Resolve, which knows whether it counts at all.
+type flagValue struct {
+	setting *setting
+	texts   []string
+}
+
+// String is the value, or the default where there is none.
+func (v *flagValue) String() string {
+	if v.setting == nil { // pflag asks a zero value
+		return ""
+	}
+	if len(v.texts) == 0 {
+		return v.setting.def
+	}
+	return strings.Join(v.texts, ",")
+}
+
+// Set takes one text from the command line. It never fails.
+func (v *flagValue) Set(text string) error {
+	if !v.setting.repeats {
+		v.texts = nil
+	}
+	v.texts = append(v.texts, text)
+	return nil
+}
+
+// Type is what the help calls the value.
+func (v *flagValue) Type() string { return v.setting.kind }
+
+// settings lists those flags of a set that are settings, in their order.
+func settings(fs *pflag.FlagSet) []*flagValue {
+	var values []*flagValue
+	fs.VisitAll(func(f *pflag.Flag) {
+		if v, ok := f.Value.(*flagValue); ok {
+			values = append(values, v)
+		}
+	})
+	return values
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/pflag"
+
+	"rota/supervisor"
+	"rota/supervisor/admin"
+)
+
+// settleTime is how long a watched file must stay as it is before it counts as
+// changed: longer than a build or an editor takes between two writes.
+const settleTime = 500 * time.Millisecond
+
+// service is a pool with all that is around it: its log, its admin address, its
+// signals and the files that it watches.
+type service struct {
+	flags   *pflag.FlagSet
+	command []string
+	limit   Limit
+	watch   []string
+
+	sup *supervisor.Supervisor
+	log *log
+}
+
+// run resolves the settings, runs the pool and returns when it has ended. Bad
+// input ends it before anything is started.
+func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) error {
+	sv := &service{flags: fs, command: command, limit: limit}
+	settings, err := sv.load()
+	if err != nil {
+		return err
+	}
+	settings.Config.Policy.Seed = rand.Uint64()
+	if sv.log, err = openLog(settings.LogLevel, settings.LogFormat, settings.LogFile); err != nil {
+		return err
+	}
+	for _, w := range settings.Warnings {
+		sv.log.warn(w)
+	}
+	metrics := admin.NewMetrics()
+	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
+		Environ: workerEnviron(settings, os.Environ()),
+		Observe: func(e supervisor.Event) {
+			sv.log.event(e)
+			metrics.Observe(e)
+			if e.Kind == supervisor.PoolReady {
+				// A no-op but under systemd with Type=notify.
+				_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+			}
+		},
+		Stdout: int(os.Stdout.Fd()),
+		Stderr: int(os.Stderr.Fd()),
+	})
+	if err != nil {
+		return &ExitError{ExitInternal, err}
+	}
+	metrics.Watch(sv.sup)
+	if err := sv.serveAdmin(settings, metrics); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go sv.signals(ctx)
+	if err := sv.watchFiles(ctx, settings); err != nil {
+		return err
+	}
+	// The pool is ended by signals, not by this context, so that it drains.
+	if code := sv.sup.Run(context.Background()); code != supervisor.ExitOK {
+		return &ExitError{code, fmt.Errorf("the pool has ended (exit code %d)", code)}
+	}
+	return nil
+}
+
+// load reads all that may change while rota runs.
+func (sv *service) load() (*Settings, error) {
+	settings, err := Resolve(sv.flags, sv.command, os.Environ(), sv.limit)
+	if err != nil {
+		return nil, err
+	}
+	c := &settings.Config
+	if c.Path, err = LookCommand(c.Command, append(WorkerEnviron(os.Environ()), c.Env...)); err != nil {
+		return nil, err
+	}
+	if err := checkWatched(settings.Watch); err != nil {
+		return nil, usage(fmt.Errorf("--watch: %w", err))
+	}
+	return settings, nil
+}
+
+// workerEnviron leaves WEB_CONCURRENCY out where rota has taken it for itself:
+// many servers would start as many workers once more in each copy.
+func workerEnviron(s *Settings, environ []string) []string {
+	environ = WorkerEnviron(environ)
+	for _, v := range s.Values {
+		if v.Name == "workers" && v.Source == webConcurrency {
+			environ = slices.DeleteFunc(environ, func(pair string) bool {
+				_, ok := lookup([]string{pair}, webConcurrency)
+				return ok
+			})
+		}
+	}
+	return environ
+}
+
+// serveAdmin opens the admin address. One that was asked for must be free; the
+// default one may be another pool's, which must not keep this one from serving.
+func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
+	if s.Admin == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", s.Admin)
+	if err == nil {
+		go func() {
+			if err := admin.Serve(l, sv.sup, metrics); err != nil {
+				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
+			}
+		}()
+		sv.log.info("metrics and health", "url", "http://"+l.Addr().String())
+		return nil
+	}
+	for _, v := range s.Values {
+		if v.Name == "admin" && v.Source == fromDefault {
+			sv.log.warn(fmt.Sprintf("no metrics: cannot listen on the default admin address: %v (is another rota running? choose another with --admin)", err))
+			return nil
+		}
+	}
+	return &ExitError{ExitInternal, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
+}
+
+// signals obeys what is sent to rota. SIGCHLD is the supervisor's.
+func (sv *service) signals(ctx context.Context) {
+	ch := make(chan os.Signal, 16)
+	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
+	defer signal.Stop(ch)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-ch:
+			sv.signal(sig)
+		}
+	}
+}
+
+func (sv *service) signal(sig os.Signal) {
+	switch sig {
+	case syscall.SIGHUP:
+		sv.reload(true, "SIGHUP")
+	case syscall.SIGUSR1:
+		if err := sv.log.reopen(); err != nil {
+			sv.log.warn(err.Error())
+		}
+	case syscall.SIGUSR2:
+		sv.log.warn("SIGUSR2 is ignored: this version cannot re-execute itself")
+	case syscall.SIGTTIN:
+		sv.sup.Scale(+1)
+	case syscall.SIGTTOU:
+		sv.sup.Scale(-1)
+	default:
+		sv.sup.Stop()
+	}
+}
+
+// reload reads the configuration again. If it is bad, what was there stays, and
+// so does every worker.
+func (sv *service) reload(roll bool, reason string) {
+	settings, err := sv.load()
+	if err != nil {
+		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
+		return
+	}
+	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
+		sv.log.warn(w)
+	}
+	if !slices.Equal(settings.Watch, sv.watch) {
+		sv.log.warn("watch changes with the next start of rota")
+	}
+}
+
+// watchFiles follows the configuration file and what --watch names.
+func (sv *service) watchFiles(ctx context.Context, s *Settings) error {
+	sv.watch = s.Watch
+	follow := func(paths []string, changed func(path string)) {
+		if len(paths) == 0 {
+			return
+		}
+		go func() {
+			if err := Watch(ctx, paths, settleTime, changed); err != nil {
+				sv.log.warn(err.Error())
+			}
+		}()
+	}
+	if s.ConfigFile != "" {
+		follow([]string{s.ConfigFile}, func(path string) { sv.reload(false, path+" changed") })
+	}
+	follow(s.Watch, func(path string) { sv.sup.Roll(path + " changed") })
+	return nil
+}

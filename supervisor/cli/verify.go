@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+)
+
+// verify checks what no setting can tell alone. Its errors begin with where the
+// value in question comes from.
+func (b *builder) verify() error {
+	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyHandoff} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyJitter settles what auto stands for. A tenth spreads the hosts of a
+// fleet; shared among the workers, since their own turns spread them already.
+func (b *builder) verifyJitter() error {
+	p, workers := &b.s.Config.Policy, time.Duration(b.s.Config.Workers)
+	switch {
+	case b.autoJitter && p.RestartInterval > 0:
+		p.RestartJitter = p.RestartInterval / 10 / workers
+		b.show("restart-jitter", fmt.Sprintf("%s (%s)", auto, formatDuration(p.RestartJitter)))
+	case p.RestartInterval == 0 && p.RestartJitter > 0:
+		b.warn("restart-jitter", "has no effect without --restart-interval")
+	case p.RestartInterval > 0 && p.RestartJitter >= p.RestartInterval:
+		return b.errorf("restart-jitter", "%s would leave nothing of the restart interval of %s: want less, or auto",
+			formatDuration(p.RestartJitter), formatDuration(p.RestartInterval))
+	}
+	return nil
+}
+
+// verifySurge checks that a cycle can happen, and that it leaves somebody to
+// serve. A single worker may be stopped first: where memory does not hold two,
+// there is no other way.
+func (b *builder) verifySurge() error {
+	p, workers := b.s.Config.Policy, b.s.Config.Workers
+	switch {
+	case p.MaxSurge == 0 && p.MaxUnavailable == 0:
+		return b.errorf("max-surge", "0, with a max-unavailable of 0, lets no worker ever be replaced: make one of them 1")
+	case workers > 1 && p.MaxUnavailable >= workers:
+		return b.errorf("max-unavailable", "%d would leave none of %d workers to serve: want at most %d",
+			p.MaxUnavailable, workers, workers-1)
+	case workers == 1 && p.MaxSurge == 0:
+		b.warn("max-surge", "0 with one worker: nobody serves while it is replaced")
+	}
+	return nil
+}
+
+// verifyHandoff checks that there is something to hand over: the address that a
+// program binds is seen by adopting it, and not otherwise.
+func (b *builder) verifyHandoff() error {
+	if c := b.s.Config; len(c.Listen) == 0 && !c.Adopts() {
+		return b.errorf("handoff", "without adopt rota does not see what the command binds: add adopt, or say it with --listen")
+	}
+	return nil
+}
+
+// errorf is an error about a setting, wherever its value comes from.
+func (b *builder) errorf(name, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", b.origins[name], fmt.Errorf(format, args...))
+}
+
+func (b *builder) warn(name, text string) {
+	b.s.Warnings = append(b.s.Warnings, b.origins[name]+": "+text)
+}
+
+// show replaces what is shown of a setting.
+func (b *builder) show(name, value string) {
+	for i := range b.s.Values {
+		if b.s.Values[i].Name == name {
+			b.s.Values[i].Value = value
+		}
+	}
+}

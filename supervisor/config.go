@@ -1,0 +1,64 @@
+package supervisor
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"rota/listener"
+	"rota/policy"
+)
+
+// How a worker becomes ready.
+const (
+	ReadyListen = "listen" // it listens on the socket that it serves
+	ReadyNotify = "notify" // it sends READY=1 to $NOTIFY_SOCKET, see sd_notify(3)
+)
+
+// How requests reach a worker.
+const AcceptShared = "shared" // every worker accepts, from one socket
+
+// How a worker gets its socket.
+const (
+	HandoffAdopt   = "adopt"   // in place of the one that it binds
+	HandoffInherit = "inherit" // through its environment
+)
+
+// Config is all that a pool needs to know. It is a value: a change of it is
+// another Config, given to Supervisor.Reload.
+type Config struct {
+	Policy  policy.Config
+	Workers int // how many to keep ready
+
+	Command []string // program and arguments
+	Path    string   // of the program's file, as it was found in PATH
+	Env     []string // KEY=VALUE, over rota's own environment
+
+	Listen  []listener.Address // empty: what the command binds
+	Accept  string             // AcceptShared
+	Handoff []string           // any of HandoffAdopt, HandoffInherit
+	Ready   string             // ReadyListen or ReadyNotify
+
+	StopSignal     syscall.Signal
+	SampleInterval time.Duration
+}
+
+// Adopts tells whether workers get rota's socket in place of their own.
+func (c Config) Adopts() bool { return slices.Contains(c.Handoff, HandoffAdopt) }
+
+// Inherits tells whether workers get rota's sockets through the environment.
+func (c Config) Inherits() bool { return slices.Contains(c.Handoff, HandoffInherit) }
+
+// sameRelease tells whether workers of both configurations are alike, so that
+// none has to be replaced.
+func (c Config) sameRelease(d Config) bool {
+	return slices.Equal(c.Command, d.Command) && c.Path == d.Path && slices.Equal(c.Env, d.Env) &&
+		c.Ready == d.Ready && slices.Equal(c.Handoff, d.Handoff)
+}
+
+// withPolicyOf is the release of c under the policy of d: going back to an
+// older release does not undo what an operator has changed since.
+func (c Config) withPolicyOf(d Config) Config {
+	c.Policy, c.Workers, c.StopSignal = d.Policy, d.Workers, d.StopSignal
+	return c
+}

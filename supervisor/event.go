@@ -1,0 +1,68 @@
+package supervisor
+
+import (
+	"time"
+
+	"rota/policy"
+)
+
+// Kind says what happened. It is what an Event is found by.
+type Kind string
+
+// What may happen to a pool.
+const (
+	WorkerStarted  Kind = "worker started"
+	WorkerReady    Kind = "worker ready"
+	WorkerDraining Kind = "worker draining"
+	WorkerStopping Kind = "worker stopping"
+	WorkerKilled   Kind = "worker killed"
+	WorkerExited   Kind = "worker exited" // as asked
+	WorkerCrashed  Kind = "worker crashed"
+	StartFailed    Kind = "start failed"
+	CycleBegan     Kind = "cycle began"
+	CycleDone      Kind = "cycle done"
+	CycleFailed    Kind = "cycle failed" // the old worker stays
+	RollBegan      Kind = "roll began"
+	RollDone       Kind = "roll done"
+	RollFailed     Kind = "roll failed"
+	PoolReady      Kind = "pool ready" // as many workers are ready as were asked for, for the first time
+	PoolScaled     Kind = "pool scaled"
+	PoolStopping   Kind = "pool stopping"
+	PoolGivenUp    Kind = "pool given up"
+	Reloaded       Kind = "configuration read again"
+	Warning        Kind = "warning"
+)
+
+// Exit reasons of a worker, as rota_worker_exits_total counts them.
+const (
+	ExitDrained = "drained" // by itself, after it was told to drain
+	ExitStopped = "stopped" // by itself, after it was told to stop at once
+	ExitKilled  = "killed"  // by rota, with SIGKILL
+	ExitCrash   = "crash"   // without being asked
+	ExitOOM     = "oom"     // by the kernel, for want of memory
+)
+
+// ExitReasons lists them all.
+var ExitReasons = []string{ExitDrained, ExitStopped, ExitKilled, ExitCrash, ExitOOM}
+
+// Event is one thing that happened, with its numbers. Fields that do not apply
+// are zero. Every event carries the state of the pool just after it.
+type Event struct {
+	Time    time.Time
+	Kind    Kind
+	Message string // for people, where the fields do not say it all
+
+	Worker     uint64 // id
+	Slot       int    // meaningful if Worker is not 0
+	PID        int
+	Generation int
+	Trigger    policy.Trigger
+	Reason     string        // the numbers behind the trigger
+	Duration   time.Duration // boot of a WorkerReady, drain of a WorkerExited
+	Exit       string        // one of ExitReasons
+	Status     string        // how the process ended, like "exit code 1"
+	Cut        int           // requests that were ended unfinished
+	Failure    bool          // the end was a failure
+
+	Ready, Desired, Alive int
+}

@@ -1,0 +1,78 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"rota/listener"
+	"rota/listener/adopt"
+)
+
+// shimName is argv[0] of rota as the shim, followed by: whether to install the
+// filter, how many sockets are inherited, the program's path, its argv.
+const shimName = "rota-launch"
+
+// What the shim tells rota, each a packet: a kind and a text.
+const (
+	msgFilter   = 'F' // the filter is in place; its descriptor comes along
+	msgNoFilter = 'N' // why not
+	msgExec     = 'X' // why the command could not be executed
+)
+
+// Exit codes that shells give a command which cannot be executed.
+const (
+	ExitCannotRun = 126
+	ExitNotFound  = 127
+)
+
+// IsShim tells whether this process was started to become a worker.
+func IsShim() bool { return len(os.Args) > 0 && os.Args[0] == shimName }
+
+// Shim becomes the worker. It does not return.
+func Shim() {
+	if len(os.Args) < 5 {
+		fmt.Fprintln(os.Stderr, "internal error: the shim was started without a command")
+		os.Exit(ExitCannotRun)
+	}
+	sockets, _ := strconv.Atoi(os.Args[2])
+	control := listener.FirstFD + sockets
+	path, argv := os.Args[3], os.Args[4:]
+	unix.CloseOnExec(control)
+
+	// The filter is the calling thread's, and so is the exec that keeps it.
+	runtime.LockOSThread()
+	if os.Args[1] == "true" {
+		installFilter(control)
+	}
+	env := os.Environ()
+	if sockets > 0 {
+		env = append(env, "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+	}
+	err := syscall.Exec(path, argv, env)
+	tell(control, msgExec, err.Error(), nil)
+	if errors.Is(err, syscall.ENOENT) {
+		os.Exit(ExitNotFound)
+	}
+	os.Exit(ExitCannotRun)
+}
+
+func installFilter(control int) {
+	fd, err := adopt.Install()
+	if err != nil {
+		tell(control, msgNoFilter, err.Error(), nil)
+		return
+	}
+	tell(control, msgFilter, "", unix.UnixRights(fd))
+	unix.Close(fd)
+}
+
+// tell cannot report its own failure: if rota has gone, so will this process.
+func tell(control int, kind byte, text string, rights []byte) {
+	_ = unix.Sendmsg(control, append([]byte{kind}, text...), rights, nil, unix.MSG_NOSIGNAL)
+}

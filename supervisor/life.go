@@ -1,0 +1,275 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"rota/listener/adopt"
+	"rota/policy"
+	"rota/procstats"
+	"rota/supervisor/launch"
+)
+
+// onForked: the shim of a worker runs under a pid.
+func (s *Supervisor) onForked(m forked, now time.Time) {
+	p, w := s.processes[m.id], s.fleet.Find(m.id)
+	if m.err != nil {
+		p.failed = m.err.Error()
+		p.leaderGone = true
+		p.status = syscall.WaitStatus(launch.ExitCannotRun << 8)
+		s.end(p, now)
+		return
+	}
+	p.pid, p.pidfd = m.child.PID, m.child.PidFD
+	s.leaders[p.pid] = p.id
+	s.event(Event{Kind: WorkerStarted, Worker: p.id, Trigger: w.Trigger, Reason: p.reason})
+	switch {
+	case w.Killed:
+		p.signalGroup(syscall.SIGKILL)
+	case w.State == policy.Stopping: // it was not wanted any more before it ran
+		p.signalGroup(s.config.StopSignal)
+	}
+}
+
+// onLaunched: the shim has become the command, or not.
+func (s *Supervisor) onLaunched(m launched) {
+	p := s.processes[m.id]
+	if p == nil {
+		if m.outcome.Notify != nil {
+			m.outcome.Notify.Close()
+		}
+		return
+	}
+	if m.outcome.Exec != nil {
+		p.failed = fmt.Sprintf("cannot execute %s: %v (is its interpreter installed, and is it built for this machine?)", s.releases[p.generation].Path, m.outcome.Exec)
+	}
+	if m.outcome.Filter != nil {
+		s.refused(m.outcome.Filter)
+	}
+	if p.notify = m.outcome.Notify; p.notify != nil {
+		id, sockets := p.id, s.sockets
+		go func(f *os.File) {
+			err := adopt.Serve(f, sockets, func(r adopt.Report) { s.post(seen{id, r}) })
+			if err != nil {
+				s.post(asked{func() { s.warn("adopt", "cannot answer for the sockets of a worker: %v", err) }})
+			}
+		}(p.notify)
+	}
+	s.attend(p)
+}
+
+// refused goes on without adopt, or ends the pool where nothing else is left.
+func (s *Supervisor) refused(err error) {
+	if s.noFilter {
+		return
+	}
+	s.noFilter = true
+	switch {
+	case len(s.sockets.Sockets()) == 0:
+		s.exitCode = ExitFailed
+		s.abandon(fmt.Sprintf("cannot adopt sockets here: %v; give an address, like --listen :8080, and a command that takes its socket from LISTEN_FDS or {fd}", err))
+	case !s.config.Inherits():
+		s.exitCode = ExitFailed
+		s.abandon(fmt.Sprintf("cannot adopt sockets here: %v; allow --handoff inherit", err))
+	default:
+		s.warn("filter", "cannot adopt sockets here: %v; workers get them through LISTEN_FDS and {fd} alone", err)
+	}
+}
+
+// onSeen: a worker was seen to bind or listen.
+func (s *Supervisor) onSeen(m seen, now time.Time) {
+	p := s.processes[m.id]
+	if p == nil {
+		return
+	}
+	r := m.report
+	if len(p.reports) < 64 { // a program that binds over and over must not fill rota's memory
+		p.reports = append(p.reports, r)
+	}
+	switch r.Kind {
+	case adopt.Refused:
+		s.warn("bind "+r.Address.String(), "a worker asked for %s: %v", r.Address, r.Err)
+	case adopt.Opaque:
+		s.warn("opaque", "cannot see what a worker binds: %v (run rota and its workers as one user)", r.Err)
+	case adopt.Listening:
+		if s.sockets.Serves(r.Address) {
+			p.server = r.PID
+			if s.config.Ready == ReadyListen {
+				s.ready(p, now)
+			}
+		}
+	}
+}
+
+// onAnswered: a worker says, or was seen, to serve.
+func (s *Supervisor) onAnswered(m answered, now time.Time) {
+	p := s.processes[m.id]
+	if p == nil {
+		return
+	}
+	if m.pid != 0 {
+		p.server = m.pid
+	}
+	s.ready(p, now)
+}
+
+func (s *Supervisor) ready(p *process, now time.Time) {
+	if !s.fleet.MarkReady(s.config.Policy, p.id, now) {
+		return
+	}
+	p.readyAt = now
+	p.stopAttending()
+	w := s.fleet.Find(p.id)
+	s.event(Event{Kind: WorkerReady, Worker: p.id, Trigger: w.Trigger, Duration: now.Sub(p.began)})
+	if !s.everReady && s.fleet.Count(policy.Ready) >= s.fleet.Desired {
+		s.everReady = true
+		s.event(Event{Kind: PoolReady, Message: "serving on " + join(s.sockets.Addresses())})
+	}
+}
+
+// onExited: a child of rota ended. If it led a worker, what it left behind is
+// told to stop; the worker has gone only when all of it has.
+func (s *Supervisor) onExited(m exited, now time.Time) {
+	id, ok := s.leaders[m.pid]
+	if !ok {
+		return // an orphan
+	}
+	delete(s.leaders, m.pid)
+	p := s.processes[id]
+	p.leaderGone, p.status = true, m.status
+	s.end(p, now)
+}
+
+// bury ends the workers of which nothing is left, and looks again soon while a
+// leader has gone but not all that it started.
+func (s *Supervisor) bury(now time.Time) {
+	for _, p := range s.processes {
+		if p.leaderGone {
+			s.end(p, now)
+		}
+	}
+}
+
+// end sees a worker off whose leader has gone.
+func (s *Supervisor) end(p *process, now time.Time) {
+	w := s.fleet.Find(p.id)
+	if !p.gone() {
+		if w.State == policy.Starting || w.State == policy.Ready {
+			// Nobody asked it to go. The slot is filled again while its rest is ended.
+			s.fleet.Halt(policy.Stop{ID: p.id}, now)
+			s.event(Event{Kind: WorkerStopping, Worker: p.id,
+				Reason: fmt.Sprintf("its leader ended with %s and left processes behind", describeStatus(p.status))})
+			s.tellGroup(p)
+		} else if !p.signalled.IsZero() {
+			s.tellGroup(p)
+		}
+		if !p.lingers {
+			p.lingers = true
+			time.AfterFunc(lingerCheck, func() { s.post(lingering{p.id}) })
+		}
+		return
+	}
+	s.buried(p, *w, now)
+}
+
+// lingerCheck is how often the rest of a worker is looked at. Its end is told by
+// SIGCHLD in nearly every case, since orphans become rota's children.
+const lingerCheck = 100 * time.Millisecond
+
+func (s *Supervisor) onLingering(m lingering, now time.Time) {
+	if p := s.processes[m.id]; p != nil {
+		p.lingers = false
+		s.end(p, now)
+	}
+}
+
+// buried takes a worker out of the fleet and says what its end meant.
+func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
+	e := Event{
+		Kind: WorkerExited, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation,
+		Trigger: w.Leaving, Status: describeStatus(p.status), Cut: s.cutBy(p, now),
+	}
+	served := s.sockets.Addresses()
+	departure := s.fleet.Remove(s.config.Policy, p.id, now)
+	switch departure {
+	case policy.Asked:
+		e.Exit, e.Duration = ExitStopped, now.Sub(p.drainAt)
+		if w.Killed {
+			e.Exit = ExitKilled
+		} else if w.State == policy.Draining {
+			e.Exit = ExitDrained
+		}
+		s.event(e)
+		if w.Leaving != "" && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
+			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut})
+		}
+	case policy.Crashed:
+		s.lastStatus = p.status
+		e.Kind, e.Exit, e.Trigger, e.Failure = WorkerCrashed, ExitCrash, policy.Crash, true
+		s.event(e)
+	default:
+		s.lastStatus = p.status
+		e.Kind, e.Failure, e.Trigger = StartFailed, true, w.Trigger
+		e.Exit = ExitCrash
+		if w.Killed {
+			e.Exit = ExitKilled
+		} else if w.State == policy.Stopping {
+			e.Exit = ExitStopped
+		}
+		e.Message = fmt.Sprintf("ended with %s before it was ready: %s", e.Status, p.story(served))
+		s.event(e)
+		s.failed(departure, w, now)
+	}
+	s.forget(p)
+}
+
+// failed says what a replacement that did not get ready leads to.
+func (s *Supervisor) failed(departure policy.Departure, w policy.Worker, now time.Time) {
+	e := Event{Kind: CycleFailed, Trigger: w.Trigger, Failure: true, Message: "the old worker stays"}
+	if old := s.fleet.Find(w.Replaces); old != nil {
+		e.Worker = old.ID
+	}
+	switch departure {
+	case policy.ReplacementFailed:
+		s.event(e)
+	case policy.RollFailed:
+		s.event(e)
+		s.event(Event{Kind: RollFailed, Trigger: w.Trigger, Failure: true,
+			Message: fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", w.Generation, w.Slot, s.fleet.Generation)})
+		if release, ok := s.releases[s.fleet.Generation]; ok {
+			s.config = release.withPolicyOf(s.config)
+		}
+	}
+}
+
+// promptly is how soon a server that does not handle the stop signal dies of it.
+const promptly = 20 * time.Millisecond
+
+// cutBy counts the requests that ended with a worker: what it had in flight
+// when rota killed it, or when it died of the stop signal at once rather than
+// finish them.
+func (s *Supervisor) cutBy(p *process, now time.Time) int {
+	died := p.status.Signaled() && p.status.Signal() == s.config.StopSignal
+	if died && !p.signalled.IsZero() && now.Sub(p.signalled) < promptly && p.cut == 0 {
+		return p.inFlight
+	}
+	return p.cut
+}
+
+// checkSignal warns about a server that does not catch the stop signal: in
+// shared mode nobody but itself could finish its requests. Runtimes that catch
+// every signal (Go, Node) are only found out when they die of it.
+func (s *Supervisor) checkSignal(p *process) {
+	if p.server == 0 || p.checked {
+		return
+	}
+	p.checked = true
+	status, err := procstats.Host.Status(p.server)
+	if err != nil || status.Catches(s.config.StopSignal) {
+		return
+	}
+	s.warn("uncaught", "%s (process %d) does not catch %s: what it has in flight is cut at each cycle; handle the signal, or choose one that it handles with --stop-signal",
+		status.Name, p.server, signalName(s.config.StopSignal))
+}

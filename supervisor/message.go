@@ -1,0 +1,74 @@
+package supervisor
+
+import (
+	"syscall"
+	"time"
+
+	"rota/listener/adopt"
+	"rota/procstats"
+	"rota/supervisor/launch"
+)
+
+// message is something that the loop can hear. Each comes from a goroutine that
+// made one blocking call. Worker ids are never used again, so a message about a
+// worker that has gone finds nothing and is ignored.
+type message interface{ message() }
+
+type (
+	// forked: the shim of a worker runs, or could not be started.
+	forked struct {
+		id    uint64
+		child launch.Child
+		err   error
+	}
+	// launched: the shim has become the command, or has failed to.
+	launched struct {
+		id      uint64
+		outcome launch.Outcome
+	}
+	// exited: a child of rota ended and was reaped, be it a worker's leader or
+	// an orphan that rota inherited.
+	exited struct {
+		pid    int
+		status syscall.WaitStatus
+	}
+	// seen: a worker bound or listened.
+	seen struct {
+		id     uint64
+		report adopt.Report
+	}
+	// answered: a worker says or shows that it serves.
+	answered struct {
+		id  uint64
+		pid int // the process that does; 0 if that is not known
+	}
+	// sampled: the memory of the workers was read.
+	sampled struct {
+		usages  []procstats.Usage
+		targets []procstats.Target // in the same order
+		cost    time.Duration
+	}
+	// counted: the requests that a worker has in flight, before it is signalled.
+	counted struct {
+		id       uint64
+		inFlight int
+		send     func()
+	}
+	// lingering: it is time to look at what a leader left behind.
+	lingering struct{ id uint64 }
+	// asked: an operator wants something.
+	asked struct{ do func() }
+	// tick: something that has no event of its own may have changed.
+	tick struct{}
+)
+
+func (forked) message()    {}
+func (launched) message()  {}
+func (exited) message()    {}
+func (seen) message()      {}
+func (answered) message()  {}
+func (sampled) message()   {}
+func (counted) message()   {}
+func (lingering) message() {}
+func (asked) message()     {}
+func (tick) message()      {}

@@ -1,0 +1,96 @@
+package supervisor
+
+import (
+	"fmt"
+	"time"
+
+	"rota/policy"
+)
+
+// Stop ends the pool: every worker drains, then Run returns. The second call
+// ends it at once.
+func (s *Supervisor) Stop() {
+	s.ask(func() {
+		f := s.fleet
+		if !f.StopSince.IsZero() {
+			if !f.Abort {
+				f.Abort = true
+				s.event(Event{Kind: PoolStopping, Message: "asked twice: ending at once"})
+			}
+			return
+		}
+		f.StopSince = time.Now()
+		s.event(Event{Kind: PoolStopping, Message: "draining every worker"})
+	})
+}
+
+// Roll replaces every worker by one of a new generation.
+func (s *Supervisor) Roll(reason string) {
+	s.ask(func() { s.roll(reason) })
+}
+
+func (s *Supervisor) roll(reason string) {
+	if !s.fleet.StopSince.IsZero() {
+		return
+	}
+	s.releases[s.fleet.NewGeneration()] = s.config
+	s.beginRoll(policy.BeginRoll{Trigger: policy.Generation, Reason: reason})
+}
+
+func (s *Supervisor) beginRoll(a policy.BeginRoll) {
+	s.fleet.StartRoll(a, time.Now())
+	s.event(Event{Kind: RollBegan, Trigger: a.Trigger, Reason: a.Reason,
+		Message: fmt.Sprintf("replacing %d workers by generation %d", len(s.fleet.Workers), s.fleet.Generation)})
+}
+
+// Scale changes the number of workers by delta, never below one.
+func (s *Supervisor) Scale(delta int) {
+	s.ask(func() { s.scale(max(1, s.fleet.Desired+delta)) })
+}
+
+func (s *Supervisor) scale(n int) {
+	if n == s.fleet.Desired {
+		return
+	}
+	from := s.fleet.Desired
+	s.fleet.Desired = n
+	s.event(Event{Kind: PoolScaled, Message: fmt.Sprintf("%d workers wanted, %d before", n, from)})
+}
+
+// Reload takes a new configuration over. What only concerns policy takes effect
+// without touching a worker; a new command or environment rolls the pool. roll
+// asks for a roll in any case. What cannot change while rota runs stays as it
+// was and is named in the warnings returned.
+func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []string) {
+	s.ask(func() {
+		old := s.config
+		keep := func(changed bool, name string) {
+			if changed {
+				warnings = append(warnings, fmt.Sprintf("%s changes with the next start of rota", name))
+			}
+		}
+		keep(fmt.Sprint(next.Listen) != fmt.Sprint(old.Listen), "listen")
+		keep(next.Accept != old.Accept, "accept")
+		keep(next.SampleInterval != old.SampleInterval, "sample-interval")
+		keep(next.Ready != old.Ready, "ready")
+		next.Listen, next.Accept, next.SampleInterval, next.Ready = old.Listen, old.Accept, old.SampleInterval, old.Ready
+		next.Policy.Seed = old.Policy.Seed
+
+		s.config = next
+		if next.Policy.RestartInterval != old.Policy.RestartInterval || next.Policy.RestartJitter != old.Policy.RestartJitter {
+			s.fleet.Reschedule(next.Policy)
+		}
+		if next.Policy.Cron != nil { // times before now were the old schedule's
+			s.fleet.CronAt = time.Now()
+		}
+		s.event(Event{Kind: Reloaded, Message: reason})
+		// A number set by hand with TTIN or TTOU stays until the configured one changes.
+		if next.Workers != old.Workers {
+			s.scale(next.Workers)
+		}
+		if roll || !next.sameRelease(old) {
+			s.roll(reason)
+		}
+	})
+	return warnings
+}

@@ -1,0 +1,207 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rota/listener"
+	"rota/listener/adopt"
+	"rota/procstats"
+)
+
+// process is a worker as the kernel sees it: a leader in a process group of its
+// own, and all that descends from it.
+type process struct {
+	id         uint64
+	slot       int
+	generation int
+	began      time.Time
+	reason     string // the numbers behind its start
+
+	pid        int // of the leader, and of its group
+	pidfd      int // -1 once the leader was reaped
+	leaderGone bool
+	status     syscall.WaitStatus
+	groupTold  bool // what the leader left behind got the stop signal
+	lingers    bool // a look at what it left behind is due
+	checked    bool // whether it catches the stop signal was looked at
+	signalled  time.Time
+	strays     []stray // descendants that left the group
+
+	notify   *os.File // where trapped calls arrive
+	reports  []adopt.Report
+	server   int // the process that listens; 0 until it is known
+	attend   chan struct{}
+	readyAt  time.Time
+	drainAt  time.Time
+	inFlight int // when it was told to drain
+	cut      int
+	failed   string // why it could not be executed
+
+	usage procstats.Usage
+}
+
+// stray is a descendant outside the worker's group. The start time tells it
+// from another process that was given its pid.
+type stray struct {
+	pid   int
+	start uint64
+}
+
+// signalLeader sends a signal to the leader alone: a server passes it on to its
+// children as it sees fit.
+func (p *process) signalLeader(sig syscall.Signal) {
+	if p.pidfd >= 0 && !p.leaderGone {
+		_ = unix.PidfdSendSignal(p.pidfd, sig, nil, 0)
+	}
+}
+
+// signalGroup sends a signal to all that is left of the worker.
+func (p *process) signalGroup(sig syscall.Signal) {
+	if p.pid == 0 {
+		return
+	}
+	_ = syscall.Kill(-p.pid, sig)
+	for _, s := range p.strays {
+		if s.alive() {
+			_ = syscall.Kill(s.pid, sig)
+		}
+	}
+}
+
+// gone tells whether nothing of the worker is left.
+func (p *process) gone() bool {
+	if p.pid == 0 || !p.leaderGone {
+		return p.pid == 0
+	}
+	// The group's id is not given to another process while a member lives.
+	if syscall.Kill(-p.pid, 0) != syscall.ESRCH {
+		return false
+	}
+	for _, s := range p.strays {
+		if s.alive() {
+			return false
+		}
+	}
+	return true
+}
+
+// findStrays notes the descendants that have left the group, while the leader
+// still lives and they can be found.
+func (p *process) findStrays() {
+	if p.pid == 0 || p.leaderGone {
+		return
+	}
+	pids, err := procstats.Host.Tree(p.pid)
+	if err != nil {
+		return
+	}
+	p.strays = nil
+	for _, pid := range pids {
+		stat, err := procstats.Host.Stat(pid)
+		if err == nil && stat.PGrp != p.pid {
+			p.strays = append(p.strays, stray{pid: pid, start: stat.StartTime})
+		}
+	}
+}
+
+func (s stray) alive() bool {
+	stat, err := procstats.Host.Stat(s.pid)
+	return err == nil && stat.StartTime == s.start && stat.State != 'Z'
+}
+
+// tree is every process of the worker that was last seen, for reading /proc.
+func (p *process) tree() []int {
+	if len(p.usage.PIDs) > 0 {
+		return p.usage.PIDs
+	}
+	return []int{p.pid}
+}
+
+// close gives up what rota holds of the worker.
+func (p *process) close() {
+	p.stopAttending()
+	if p.notify != nil {
+		p.notify.Close()
+	}
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+		p.pidfd = -1
+	}
+}
+
+func (p *process) stopAttending() {
+	if p.attend != nil {
+		close(p.attend)
+		p.attend = nil
+	}
+}
+
+// story says what a worker that never got ready was seen to do with sockets.
+func (p *process) story(served []listener.Address) string {
+	var bound, listened, other []string
+	add := func(list *[]string, text string) {
+		for _, have := range *list {
+			if have == text {
+				return
+			}
+		}
+		*list = append(*list, text)
+	}
+	for _, r := range p.reports {
+		switch r.Kind {
+		case adopt.Bound:
+			add(&bound, r.Address.String())
+		case adopt.Listening:
+			add(&listened, r.Address.String())
+		case adopt.Refused, adopt.Opaque:
+			add(&other, r.Err.Error())
+		}
+	}
+	var parts []string
+	switch {
+	case p.failed != "":
+		return p.failed
+	case len(listened) > 0:
+		parts = append(parts, "it listened on "+strings.Join(listened, ", "))
+		if len(served) > 0 {
+			parts = append(parts, fmt.Sprintf("not on %s", join(served)))
+		}
+	case len(bound) > 0:
+		parts = append(parts, "it bound "+strings.Join(bound, ", ")+" but never listened")
+	case len(other) == 0:
+		parts = append(parts, "it bound no TCP port")
+	}
+	return strings.Join(append(parts, other...), "; ")
+}
+
+func join(addresses []listener.Address) string {
+	texts := make([]string, len(addresses))
+	for i, a := range addresses {
+		texts[i] = a.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func signalName(sig syscall.Signal) string { return unix.SignalName(sig) }
+
+// describeStatus says how a process ended, as a shell would number it.
+func describeStatus(s syscall.WaitStatus) string {
+	if s.Signaled() {
+		return fmt.Sprintf("%s (exit code %d)", unix.SignalName(s.Signal()), exitCodeOf(s))
+	}
+	return fmt.Sprintf("exit code %d", s.ExitStatus())
+}
+
+// exitCodeOf is the exit code that a shell gives a process: 128+n for signal n.
+func exitCodeOf(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}

@@ -1,0 +1,67 @@
+package supervisor
+
+import (
+	"time"
+
+	"rota/policy"
+)
+
+// Status is the pool at one moment. It is never changed once published, so any
+// number of readers may hold it.
+type Status struct {
+	Time       time.Time
+	Desired    int
+	Ready      int
+	Generation int
+	Accept     string
+	Listeners  []string
+	Stopping   bool
+	Rolling    bool
+	Workers    []WorkerStatus
+	// SampleDuration is what the last look at the workers' memory took.
+	SampleDuration time.Duration
+}
+
+// WorkerStatus is one worker of a Status. Memory is in bytes.
+type WorkerStatus struct {
+	ID         uint64
+	Slot       int
+	PID        int
+	Generation int
+	State      policy.State
+	Started    time.Time
+	RSS        int64
+	PSS        int64
+	Private    int64
+	Shared     int64
+	Swap       int64
+	CPU        time.Duration
+	Measured   bool // PSS and Shared were read from the kernel at least once
+	Sampled    bool // there is a sample at all
+}
+
+// Status is the pool as the loop last published it; nil before the first time.
+func (s *Supervisor) Status() *Status { return s.status.Load() }
+
+func (s *Supervisor) publish(now time.Time) {
+	f := s.fleet
+	st := &Status{
+		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
+		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil,
+		SampleDuration: s.sampleCost,
+		Workers:        make([]WorkerStatus, 0, len(f.Workers)),
+	}
+	for _, a := range s.sockets.Addresses() {
+		st.Listeners = append(st.Listeners, a.String())
+	}
+	for _, w := range f.Workers {
+		ws := WorkerStatus{ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State, Started: w.Started}
+		if p := s.processes[w.ID]; p != nil {
+			u := p.usage
+			ws.PID, ws.RSS, ws.PSS, ws.Private, ws.Shared, ws.Swap, ws.CPU = p.pid, u.RSS, u.PSS, u.Private, u.Shared, u.Swap, u.CPU
+			ws.Measured, ws.Sampled = !u.Measured.IsZero(), u.RSS > 0
+		}
+		st.Workers = append(st.Workers, ws)
+	}
+	s.status.Store(st)
+}

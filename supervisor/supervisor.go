@@ -1,0 +1,255 @@
+// Package supervisor acts: it runs the pool that policy decides about. One
+// goroutine, the loop, owns every worker and everything that is known of it.
+// What can happen reaches it as a message on one channel; it changes the fleet,
+// asks policy.Plan what the fleet needs now, carries that out, and publishes an
+// immutable Status.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"rota/listener"
+	"rota/policy"
+	"rota/procstats"
+	"rota/supervisor/launch"
+)
+
+// Exit codes of rota itself. Others are the last worker's own.
+const (
+	ExitOK     = 0
+	ExitUsage  = 2
+	ExitFailed = 125
+)
+
+// Options are what a Supervisor needs beside its Config.
+type Options struct {
+	Environ []string    // what workers inherit; Config.Env goes over it
+	Observe func(Event) // called from the loop for each event; must not block
+	Stdout  int         // descriptors that become the workers' 1 and 2
+	Stderr  int
+}
+
+// Supervisor runs one pool.
+type Supervisor struct {
+	config  Config
+	options Options
+	sockets *listener.Set
+
+	messages chan message
+	done     chan struct{} // closed when the loop has ended
+	status   atomic.Pointer[Status]
+
+	// All below belongs to the loop.
+	fleet     *policy.Fleet
+	releases  map[int]Config      // of every generation that a worker may be started with
+	processes map[uint64]*process // by worker id
+	leaders   map[int]uint64      // worker id by pid, until the leader is reaped
+	launcher  *launch.Launcher
+	reaper    *reaper
+	notify    *notifyDir
+
+	sampler    *procstats.Sampler
+	sampling   bool
+	sampleCost time.Duration
+	measure    map[uint64]bool // workers that a decision wants measured exactly
+
+	noFilter   bool // the kernel refused the filter
+	warned     map[string]bool
+	everReady  bool
+	lastStatus syscall.WaitStatus
+	exitCode   int
+}
+
+// New opens the sockets of a pool. Nothing has been started when it fails.
+func New(config Config, options Options) (*Supervisor, error) {
+	inherited := listener.Inherited()
+	if len(config.Listen)+len(inherited) == 0 {
+		if !config.Adopts() {
+			return nil, errors.New("cannot tell where to serve: --handoff inherit needs an address, like --listen :8080")
+		}
+		for _, arg := range config.Command {
+			if strings.Contains(arg, "{fd}") {
+				return nil, errors.New("cannot fill in {fd}: no socket is held before the start; give an address, like --listen :8080")
+			}
+		}
+	}
+	sockets, err := listener.Hold(config.Listen, inherited)
+	if err != nil {
+		return nil, err
+	}
+	if options.Observe == nil {
+		options.Observe = func(Event) {}
+	}
+	return &Supervisor{
+		config: config, options: options, sockets: sockets,
+		messages: make(chan message, 64), done: make(chan struct{}),
+		fleet:    policy.NewFleet(config.Workers, time.Now()),
+		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
+		sampler: procstats.NewSampler(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
+	}, nil
+}
+
+// Sockets are what the pool listens on.
+func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
+
+// Run starts the workers and keeps them until it is told to stop; a context
+// that ends is that too. It returns the exit code for rota.
+func (s *Supervisor) Run(ctx context.Context) int {
+	defer close(s.done)
+	if err := s.prepare(); err != nil {
+		s.event(Event{Kind: PoolGivenUp, Message: err.Error(), Failure: true})
+		return ExitFailed
+	}
+	defer s.reaper.stop()
+	defer s.notify.close()
+	if ctx.Done() != nil {
+		go func() {
+			select {
+			case <-ctx.Done():
+				s.Stop()
+			case <-s.done:
+			}
+		}()
+	}
+	s.loop()
+	for _, socket := range s.sockets.Sockets() {
+		if a := socket.Address(); a.Family == listener.Unix && len(listener.Inherited()) == 0 {
+			_ = syscall.Unlink(a.Path) // a file that nobody listens on is of no use
+		}
+	}
+	return s.exitCode
+}
+
+func (s *Supervisor) prepare() (err error) {
+	if s.launcher, err = launch.New(); err != nil {
+		return err
+	}
+	if s.config.Ready == ReadyNotify {
+		if s.notify, err = newNotifyDir(); err != nil {
+			return err
+		}
+	}
+	s.reaper, err = newReaper(s.post)
+	return err
+}
+
+// loop runs until every worker has gone after a stop, or the pool is given up.
+func (s *Supervisor) loop() {
+	samples := time.NewTicker(s.config.SampleInterval)
+	defer samples.Stop()
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		now := time.Now()
+		s.settle(now)
+		s.publish(now)
+		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 {
+			return
+		}
+		wake.Stop()
+		if at := policy.Wake(s.config.Policy, now, s.fleet); !at.IsZero() {
+			wake.Reset(time.Until(at))
+		}
+		select {
+		case m := <-s.messages:
+			s.hear(m)
+		case <-samples.C:
+			s.sample()
+		case <-wake.C:
+		}
+	}
+}
+
+// settle carries out what the fleet needs until it needs nothing more. The
+// bound is there because a plan that never settles must not hang the pool.
+func (s *Supervisor) settle(now time.Time) {
+	for range 10 + 10*(len(s.fleet.Workers)+s.fleet.Desired) {
+		actions := policy.Plan(s.config.Policy, now, s.fleet)
+		if len(actions) == 0 {
+			return
+		}
+		progress := false
+		for _, a := range actions {
+			progress = s.carryOut(a, now) || progress
+		}
+		if !progress {
+			return
+		}
+	}
+	s.warn("internal error: the plan does not settle", "internal error: the plan does not settle; going on")
+}
+
+// hear turns a message into a change of the fleet.
+func (s *Supervisor) hear(m message) {
+	now := time.Now()
+	switch m := m.(type) {
+	case forked:
+		s.onForked(m, now)
+	case launched:
+		s.onLaunched(m)
+	case exited:
+		s.onExited(m, now)
+	case seen:
+		s.onSeen(m, now)
+	case answered:
+		s.onAnswered(m, now)
+	case sampled:
+		s.onSampled(m, now)
+	case counted:
+		s.onCounted(m)
+	case lingering:
+		s.onLingering(m, now)
+	case asked:
+		m.do()
+	case tick:
+		s.bury(now)
+	}
+}
+
+// post hands a message to the loop; it is dropped when the loop has ended.
+func (s *Supervisor) post(m message) {
+	select {
+	case s.messages <- m:
+	case <-s.done:
+	}
+}
+
+// ask runs do in the loop and waits for it; false if the loop has ended.
+func (s *Supervisor) ask(do func()) bool {
+	ran := make(chan struct{})
+	s.post(asked{func() { do(); close(ran) }})
+	select {
+	case <-ran:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// event completes an event with the state of the pool and passes it on.
+func (s *Supervisor) event(e Event) {
+	e.Time = time.Now()
+	e.Ready, e.Desired, e.Alive = s.fleet.Count(policy.Ready), s.fleet.Desired, len(s.fleet.Workers)
+	if w := s.fleet.Find(e.Worker); w != nil {
+		e.Slot, e.Generation = w.Slot, w.Generation
+	}
+	if p := s.processes[e.Worker]; p != nil {
+		e.PID, e.Slot, e.Generation = p.pid, p.slot, p.generation
+	}
+	s.options.Observe(e)
+}
+
+// warn says something once in the life of the pool.
+func (s *Supervisor) warn(key, text string, args ...any) {
+	if s.warned[key] {
+		return
+	}
+	s.warned[key] = true
+	s.event(Event{Kind: Warning, Message: fmt.Sprintf(text, args...)})
+}
