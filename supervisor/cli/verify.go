@@ -53,7 +53,8 @@ func (b *builder) verifySurge() error {
 // verifyHandoff checks that there is something to hand over: the address that a
 // program binds is seen by adopting it, and not otherwise.
 func (b *builder) verifyHandoff() error {
-	if c := b.s.Config; len(c.Listen) == 0 && !c.Adopts() {
+	_, activated := lookup(b.environ, "LISTEN_FDS")
+	if c := b.s.Config; len(c.Listen) == 0 && !c.Adopts() && !activated {
 		return b.errorf("handoff", "without adopt rota does not see what the command binds: add adopt, or say it with --listen")
 	}
 	return nil
