@@ -47,7 +47,7 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
 	var why cause
 	for i := range f.Workers {
 		w := &f.Workers[i]
-		if w.State != Ready || w.Slot >= f.Desired || f.relieved(w.ID) {
+		if w.State != Ready || w.Slot >= f.Desired || f.relieved(w) {
 			continue
 		}
 		if due, ok := dueFor(c, now, f, w); ok && (worst == nil || due.urgency < why.urgency) {

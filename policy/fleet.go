@@ -261,9 +261,21 @@ func (f *Fleet) covered(slot int) bool {
 	})
 }
 
-// relieved tells whether a worker has a replacement on its way or in place.
-func (f *Fleet) relieved(id uint64) bool {
-	return slices.ContainsFunc(f.Workers, func(w Worker) bool {
-		return w.Replaces == id && (w.State == Starting || w.State == Ready)
+// relieved tells whether a worker has a successor in its slot, on its way or in
+// place. A successor is told by its later id, not by what it was started for:
+// it may itself have been replaced before the old worker could go.
+func (f *Fleet) relieved(w *Worker) bool {
+	return slices.ContainsFunc(f.Workers, func(o Worker) bool {
+		return o.Slot == w.Slot && o.ID > w.ID && (o.State == Starting || o.State == Ready)
 	})
+}
+
+// relief is the ready worker that takes over from w, nil if there is none.
+func (f *Fleet) relief(w *Worker) *Worker {
+	for i := range f.Workers {
+		if o := &f.Workers[i]; o.Slot == w.Slot && o.ID > w.ID && o.State == Ready {
+			return o
+		}
+	}
+	return nil
 }

@@ -76,7 +76,7 @@ func retire(c Config, f *Fleet) []Action {
 		if w.Slot >= f.Desired {
 			return []Action{Drain{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
-		if next := f.relief(w.ID); next != nil {
+		if next := f.relief(&w); next != nil {
 			return []Action{Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}}
 		}
 	}
@@ -101,16 +101,6 @@ func spare(c Config, f *Fleet) bool {
 // served tells whether a slot has a ready worker.
 func (f *Fleet) served(slot int) bool {
 	return slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.Slot == slot && w.State == Ready })
-}
-
-// relief is the ready worker that takes over from id, nil if there is none.
-func (f *Fleet) relief(id uint64) *Worker {
-	for i := range f.Workers {
-		if w := &f.Workers[i]; w.Replaces == id && w.State == Ready {
-			return w
-		}
-	}
-	return nil
 }
 
 // refill fills the first slot that nobody serves or is about to serve.

@@ -1,0 +1,34 @@
+# What a developer types. CI types the same.
+
+GO ?= go
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo test check race bench clean
+
+build: ## one static binary
+	$(GO) build -trimpath -ldflags "-s -w" -o rota .
+
+demo: ## a leaking server under load, kept small
+	$(GO) run . demo
+
+test: ## every test; servers that are not installed are left out
+	$(GO) test -count=1 ./...
+
+check: ## formatting, vet, staticcheck, both architectures, and every test with the race detector
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(MAKE) race
+
+race: export CGO_ENABLED = 1
+race: ## the race detector in the tests, and in the rota that they run
+	ROTA_TEST_RACE=1 $(GO) test -race -count=1 ./...
+
+bench: ## speed, as ratios in one run
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration
+	$(GO) test -run '^$$' -bench . ./policy ./procstats
+
+clean:
+	rm -f rota
