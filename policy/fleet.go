@@ -197,7 +197,7 @@ const (
 	Crashed                            // it was serving
 	StartFailed                        // it never got ready
 	ReplacementFailed                  // it never got ready; the old worker stays
-	RollFailed                         // as before, and the roll ended with it
+	RollFailed                         // it never got ready, and the roll ended with it
 )
 
 // Remove takes a worker out that has ended entirely, and notes what follows.
@@ -217,11 +217,11 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	case w.ReadyAt.IsZero() && w.Replaces != 0 && f.serving(w.Replaces):
 		f.CycleFails++
 		f.CycleFail = now
-		if f.Roll == nil || w.Trigger != f.Roll.Trigger {
-			return ReplacementFailed
+		if f.rolls(w) {
+			f.abandonRoll()
+			return RollFailed
 		}
-		f.abandonRoll()
-		return RollFailed
+		return ReplacementFailed
 	}
 	if steady := !w.ReadyAt.IsZero() && now.Sub(w.ReadyAt) >= c.MinUptime; steady {
 		slot.Failures = 0
@@ -230,10 +230,20 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	slot.Failed, slot.Left = now, Crash
 	f.Slots[w.Slot] = slot
-	if w.ReadyAt.IsZero() {
+	switch {
+	case f.rolls(w): // stop-first: there is no old worker, but the old release
+		f.abandonRoll()
+		return RollFailed
+	case w.ReadyAt.IsZero():
 		return StartFailed
 	}
 	return Crashed
+}
+
+// rolls tells whether a worker that never got ready was started by the roll
+// under way.
+func (f *Fleet) rolls(w Worker) bool {
+	return w.ReadyAt.IsZero() && f.Roll != nil && w.Trigger == f.Roll.Trigger && w.Generation == f.Roll.Generation
 }
 
 // abandonRoll goes back to the release that is known to work. The failed one

@@ -112,13 +112,12 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 		if f.covered(slot) || now.Before(retryAt(c, f, slot)) {
 			continue
 		}
+		start := Start{Slot: slot, Generation: f.Generation, Trigger: f.Slots[slot].Left}
 		// A release that no worker has been ready with is not what a lost worker
 		// comes back with.
-		generation := f.Generation
-		if f.Stable != 0 && f.Roll != nil {
-			generation = f.Stable
+		if start.Trigger == Crash && f.Roll != nil && f.Stable != 0 {
+			start.Generation = f.Stable
 		}
-		start := Start{Slot: slot, Generation: generation, Trigger: f.Slots[slot].Left}
 		if start.Trigger == Crash {
 			start.Reason = fmt.Sprintf("%d failures in a row", f.Slots[slot].Failures)
 		}

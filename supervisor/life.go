@@ -220,27 +220,23 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		}
 		e.Message = fmt.Sprintf("ended with %s before it was ready: %s", e.Status, p.story(served))
 		s.event(e)
-		s.failed(departure, w, now)
+		s.failed(departure, w)
 	}
 	s.forget(p)
 }
 
 // failed says what a replacement that did not get ready leads to.
-func (s *Supervisor) failed(departure policy.Departure, w policy.Worker, now time.Time) {
-	e := Event{Kind: CycleFailed, Trigger: w.Trigger, Failure: true, Message: "the old worker stays"}
-	if old := s.fleet.Find(w.Replaces); old != nil {
-		e.Worker = old.ID
+func (s *Supervisor) failed(departure policy.Departure, w policy.Worker) {
+	if old := s.fleet.Find(w.Replaces); old != nil && departure != policy.StartFailed {
+		s.event(Event{Kind: CycleFailed, Worker: old.ID, Trigger: w.Trigger, Failure: true, Message: "the old worker stays"})
 	}
-	switch departure {
-	case policy.ReplacementFailed:
-		s.event(e)
-	case policy.RollFailed:
-		s.event(e)
-		s.event(Event{Kind: RollFailed, Trigger: w.Trigger, Failure: true,
-			Message: fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", w.Generation, w.Slot, s.fleet.Generation)})
-		if release, ok := s.releases[s.fleet.Generation]; ok {
-			s.config = release.withPolicyOf(s.config)
-		}
+	if departure != policy.RollFailed {
+		return
+	}
+	s.event(Event{Kind: RollFailed, Trigger: w.Trigger, Failure: true,
+		Message: fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", w.Generation, w.Slot, s.fleet.Generation)})
+	if release, ok := s.releases[s.fleet.Generation]; ok {
+		s.config = release.withPolicyOf(s.config)
 	}
 }
 
