@@ -72,18 +72,32 @@ func Hold(addresses []Address, inherited []int) (*Set, error) {
 	return s, nil
 }
 
-// Close gives every socket up. It is for a start that failed, and for tests.
+// Close gives every socket up, with the files of unix sockets. It is for a start that failed, and for tests.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.sockets {
 		unix.Close(h.fd)
-		if h.address.Family == Unix {
-			unix.Unlink(h.address.Path)
-		}
 	}
+	s.removeFiles()
 	s.sockets = nil
 	return nil
+}
+
+// RemoveFiles removes the files of unix sockets, which are of no use once
+// nobody serves from them.
+func (s *Set) RemoveFiles() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeFiles()
+}
+
+func (s *Set) removeFiles() {
+	for _, h := range s.sockets {
+		if h.address.Family == Unix && !h.inherited {
+			_ = unix.Unlink(h.address.Path)
+		}
+	}
 }
 
 // Sockets are those held now, the first one served foremost.

@@ -20,6 +20,7 @@ type Socket struct {
 	inode     uint64
 	listening bool
 	taken     bool // a worker serves from it
+	inherited bool // rota was started with it; whoever made it keeps its file
 }
 
 // Address is where the socket listens.
@@ -163,7 +164,7 @@ func adoptFD(fd int) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the address of inherited descriptor %d: %w", fd, err)
 	}
-	s := &Socket{fd: fd, inode: inodeOf(fd)}
+	s := &Socket{fd: fd, inode: inodeOf(fd), inherited: true}
 	switch n := name.(type) {
 	case *unix.SockaddrInet4:
 		s.address = Address{Family: IPv4, IP: netip.AddrFrom4(n.Addr), Port: uint16(n.Port)}

@@ -10,6 +10,7 @@ import (
 
 	"rota/listener"
 	"rota/policy"
+	"rota/procstats"
 	"rota/supervisor/launch"
 )
 
@@ -180,11 +181,11 @@ func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 // in the loop. Counting asks the kernel for every connection, so it is done
 // beside the loop.
 func (s *Supervisor) countThen(p *process, send func()) {
-	tree, sockets := p.tree(), s.sockets
+	leader, sockets := p.pid, s.sockets
 	go func() {
-		n, err := sockets.InFlight(tree)
-		if err != nil {
-			n = 0
+		n := 0
+		if tree, err := procstats.Host.Tree(leader); err == nil {
+			n, _ = sockets.InFlight(tree)
 		}
 		s.post(counted{p.id, n, send})
 	}()

@@ -115,14 +115,6 @@ func (s stray) alive() bool {
 	return err == nil && stat.StartTime == s.start && stat.State != 'Z'
 }
 
-// tree is every process of the worker that was last seen, for reading /proc.
-func (p *process) tree() []int {
-	if len(p.usage.PIDs) > 0 {
-		return p.usage.PIDs
-	}
-	return []int{p.pid}
-}
-
 // close gives up what rota holds of the worker.
 func (p *process) close() {
 	p.stopAttending()

@@ -101,28 +101,18 @@ func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
 // Run starts the workers and keeps them until it is told to stop; a context
 // that ends is that too. It returns the exit code for rota.
 func (s *Supervisor) Run(ctx context.Context) int {
-	defer close(s.done)
 	if err := s.prepare(); err != nil {
+		close(s.done)
 		s.event(Event{Kind: PoolGivenUp, Message: err.Error(), Failure: true})
 		return ExitFailed
 	}
-	defer s.reaper.stop()
 	defer s.notify.close()
-	if ctx.Done() != nil {
-		go func() {
-			select {
-			case <-ctx.Done():
-				s.Stop()
-			case <-s.done:
-			}
-		}()
-	}
+	defer s.reaper.stop()
+	defer close(s.done) // first: the reaper may be waiting to be heard
+	stop := context.AfterFunc(ctx, s.Stop)
+	defer stop()
 	s.loop()
-	for _, socket := range s.sockets.Sockets() {
-		if a := socket.Address(); a.Family == listener.Unix && len(listener.Inherited()) == 0 {
-			_ = syscall.Unlink(a.Path) // a file that nobody listens on is of no use
-		}
-	}
+	s.sockets.RemoveFiles()
 	return s.exitCode
 }
 

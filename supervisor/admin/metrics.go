@@ -83,7 +83,9 @@ func (m *Metrics) handler() http.Handler {
 
 // Observe counts an event.
 func (m *Metrics) Observe(e supervisor.Event) {
-	m.cut.Add(float64(e.Cut))
+	if e.Exit != "" { // the end of a cycle repeats the number
+		m.cut.Add(float64(e.Cut))
+	}
 	switch e.Kind {
 	case supervisor.WorkerStarted:
 		reason := string(e.Trigger)
