@@ -1,0 +1,177 @@
+package launch
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is the shim too, as rota is.
+func TestMain(m *testing.M) {
+	if IsShim() {
+		Shim()
+	}
+	os.Exit(m.Run())
+}
+
+// run starts a command and returns what it wrote, how the launch went and how
+// it ended.
+func run(t *testing.T, spec Spec) (string, Outcome, syscall.WaitStatus) {
+	t.Helper()
+	l, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	spec.Stdout, spec.Stderr = int(w.Fd()), int(w.Fd())
+	child, err := l.Fork(spec)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(child.PidFD)
+	out := child.Await()
+	if out.Notify != nil {
+		t.Cleanup(func() { out.Notify.Close() })
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(child.PID, &status, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	return string(text), out, status
+}
+
+func shell(script string) Spec {
+	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=" + os.Getenv("PATH")}}
+}
+
+func TestTheCommandHasTheShimsPid(t *testing.T) {
+	for _, adopt := range []bool{false, true} {
+		spec := shell("echo $$ $LISTEN_PID $1; ls -l /proc/$$/fd | grep -c socket; exit 7")
+		spec.Adopt = adopt
+		spec.Sockets = []int{socket(t), socket(t)}
+		text, out, status := run(t, spec)
+		var pid, listenPID, sockets int
+		if _, err := fmt.Sscanf(text, "%d %d\n%d", &pid, &listenPID, &sockets); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if pid != listenPID {
+			t.Errorf("LISTEN_PID is %d in process %d", listenPID, pid)
+		}
+		if sockets != 2 {
+			t.Errorf("%d sockets are open, want the two handed over alone", sockets)
+		}
+		if status.ExitStatus() != 7 || out.Exec != nil {
+			t.Errorf("ended with %v, %v", status, out.Exec)
+		}
+		if adopt != (out.Notify != nil) || out.Filter != nil {
+			t.Errorf("filter asked for: %v, got %v, %v", adopt, out.Notify, out.Filter)
+		}
+	}
+}
+
+func socket(t *testing.T) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+func TestNoSocketNoListenPid(t *testing.T) {
+	text, _, _ := run(t, shell("echo pid=$LISTEN_PID"))
+	if text != "pid=\n" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestAWorkerLeadsAGroupOfItsOwn(t *testing.T) {
+	text, _, _ := run(t, shell("read pid comm state ppid pgrp rest < /proc/self/stat; echo $$ $pgrp"))
+	var pid, group int
+	if _, err := fmt.Sscan(text, &pid, &group); err != nil || pid != group {
+		t.Errorf("%q: want a group of its own", text)
+	}
+}
+
+func TestCommandsThatCannotBeExecuted(t *testing.T) {
+	file := t.TempDir() + "/text"
+	if err := os.WriteFile(file, []byte("neither a script nor a program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	noInterpreter := t.TempDir() + "/script"
+	if err := os.WriteFile(noInterpreter, []byte("#!/no/such/interpreter\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/no/such/program": ExitNotFound,
+		noInterpreter:      ExitNotFound,
+		"/etc/hostname":    ExitCannotRun, // not executable
+		"/tmp":             ExitCannotRun,
+		file:               ExitCannotRun,
+	} {
+		_, out, status := run(t, Spec{Path: path, Args: []string{path}})
+		if status.ExitStatus() != want || out.Exec == nil {
+			t.Errorf("%s: exit code %d, %v; want %d and an error", path, status.ExitStatus(), out.Exec, want)
+		}
+	}
+}
+
+func TestASecondFilterIsRefusedAndSaidSo(t *testing.T) {
+	// A process under the filter starts this test binary as a shim again, as rota
+	// under rota would.
+	if os.Getenv("ROTA_TEST_NESTED") != "" {
+		_, out, _ := run(t, Spec{Path: "/bin/true", Args: []string{"true"}, Adopt: true})
+		fmt.Printf("nested: notify %v, filter error %v\n", out.Notify != nil, out.Filter)
+		return
+	}
+	text, out, _ := run(t, Spec{
+		Path: "/proc/self/exe", Args: []string{"test", "-test.run=" + t.Name(), "-test.v"},
+		Env: append(os.Environ(), "ROTA_TEST_NESTED=1"), Adopt: true,
+	})
+	if out.Filter != nil {
+		t.Fatal(out.Filter)
+	}
+	if !strings.Contains(text, "nested: notify false, filter error cannot install the seccomp filter") {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestNoExitCodeIsLost(t *testing.T) {
+	l, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		child, err := l.Fork(shellCode(i % 256))
+		if err != nil {
+			t.Fatal(err)
+		}
+		child.Await()
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(child.PID, &status, 0, nil); err != nil || status.ExitStatus() != i%256 {
+			t.Errorf("exit %d is %v, %v", i%256, status, err)
+		}
+		unix.Close(child.PidFD)
+	}
+}
+
+func shellCode(code int) Spec {
+	s := shell(fmt.Sprintf("exit %d", code))
+	s.Stdout, s.Stderr = 1, 2
+	return s
+}
