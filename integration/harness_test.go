@@ -101,7 +101,7 @@ func under(argv ...string) option {
 func start(t *testing.T, args []string, options ...option) *pool {
 	t.Helper()
 	p := &pool{
-		t: t, marker: fmt.Sprintf("ROTA_TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
+		t: t, marker: fmt.Sprintf("POOL_TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
 		output: &lockedBuffer{}, news: make(chan struct{}), done: make(chan struct{}),
 	}
 	read, write, err := os.Pipe()

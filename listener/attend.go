@@ -3,6 +3,7 @@ package listener
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -12,43 +13,88 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attending finds, among pids, a process that waits for connections on one of
-// the sockets: it has the socket in an epoll set, or a thread of it is blocked
-// in accept, poll or select on it. It returns 0 if there is none, or if the
-// kernel does not tell.
-func Attending(pids []int, sockets []*Socket) int {
+// Look is what was seen of some processes that may wait for connections.
+type Look struct {
+	// PID is a process that waits for connections on one of the sockets: it has
+	// the socket in an epoll set, or a thread of it is blocked in accept, poll or
+	// select on it. 0 if none was seen.
+	PID int
+	// Blind says that there may be one all the same: a process could not be
+	// looked into, or uses io_uring, which shows nothing.
+	Blind bool
+
+	holders map[int]map[int]bool // by process, the descriptors of the sockets
+}
+
+// Attending looks for a process, among pids, that waits for connections on one
+// of the sockets.
+func Attending(pids []int, sockets []*Socket) Look {
 	inodes := map[uint64]bool{}
 	for _, s := range sockets {
 		inodes[s.inode] = true
 	}
+	look := Look{holders: map[int]map[int]bool{}}
 	for _, pid := range pids {
-		held := descriptors(pid, inodes)
+		held, ring, err := descriptors(pid, inodes)
+		if err != nil {
+			look.Blind = look.Blind || !ended(err)
+			continue
+		}
 		if len(held) == 0 {
 			continue
 		}
-		if inEpoll(pid, held, inodes) || blockedOn(pid, held) {
+		if inEpoll(pid, held, inodes) {
+			return Look{PID: pid}
+		}
+		blocked, err := blockedOn(pid, held)
+		if blocked {
+			return Look{PID: pid}
+		}
+		look.Blind = look.Blind || ring || err != nil && !ended(err)
+		look.holders[pid] = held
+	}
+	return look
+}
+
+// Again looks once more at what the threads of the same processes are blocked
+// in, which costs microseconds: under load a server waits for moments only. It
+// returns the process that waits, or 0.
+func (l Look) Again() int {
+	for pid, held := range l.holders {
+		if blocked, _ := blockedOn(pid, held); blocked {
 			return pid
 		}
 	}
 	return 0
 }
 
-// descriptors are the numbers under which a process holds any of the sockets.
-func descriptors(pid int, inodes map[uint64]bool) map[int]bool {
+// ended tells whether a process was not there any more.
+func ended(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
+}
+
+// descriptors are the numbers under which a process holds any of the sockets,
+// and whether it has an io_uring.
+func descriptors(pid int, inodes map[uint64]bool) (held map[int]bool, ring bool, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil
+		return nil, false, err
 	}
-	held := map[int]bool{}
+	held = map[int]bool{}
 	for _, e := range entries {
-		if inodes[SocketInode(dir+"/"+e.Name())] {
+		target, err := os.Readlink(dir + "/" + e.Name())
+		if err != nil {
+			continue // closed meanwhile
+		}
+		ring = ring || target == "anon_inode:[io_uring]"
+		if inode := socketInode(target); inode != 0 && inodes[inode] {
 			if fd, err := strconv.Atoi(e.Name()); err == nil {
 				held[fd] = true
 			}
 		}
 	}
-	return held
+	return held, ring, nil
 }
 
 // inEpoll looks through the epoll sets of a process, which proc(5) lists in
@@ -136,16 +182,22 @@ var waitCalls = map[string]waits{
 
 // blockedOn tells whether a thread of the process is blocked in a call that
 // waits for one of the descriptors.
-func blockedOn(pid int, held map[int]bool) bool {
+func blockedOn(pid int, held map[int]bool) (bool, error) {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	threads, err := os.ReadDir(dir)
 	if err != nil {
-		return false
+		return false, err
 	}
 	for _, t := range threads {
 		data, err := os.ReadFile(dir + "/" + t.Name() + "/syscall")
-		if err != nil {
+		if ended(err) {
+			if _, gone := os.Stat(dir + "/" + t.Name()); gone == nil {
+				return false, errors.New("this kernel does not tell what a thread waits for")
+			}
 			continue
+		}
+		if err != nil {
+			return false, err
 		}
 		nr, args, ok := parseSyscall(string(data))
 		if !ok {
@@ -157,11 +209,11 @@ func blockedOn(pid int, held map[int]bool) bool {
 		}
 		for _, fd := range find(pid, args) {
 			if held[fd] {
-				return true
+				return true, nil
 			}
 		}
 	}
-	return false
+	return false, nil
 }
 
 // parseSyscall reads /proc/PID/syscall: the number and six arguments of the

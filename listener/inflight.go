@@ -14,6 +14,27 @@ import (
 // the last answer was sent. It sees no request that is being answered in
 // pieces while nothing waits to be sent.
 func (s *Set) InFlight(pids []int) (int, error) {
+	n := 0
+	err := s.eachConnection(pids, func(c *netlink.InetDiagTCPInfoResp) {
+		m := c.InetDiagMsg
+		if m.State == netlink.TCP_ESTABLISHED && (m.RQueue > 0 || m.WQueue > 0 || underWay(c.TCPInfo)) {
+			n++
+		}
+	})
+	return n, err
+}
+
+// Accepted counts the connections to the held TCP sockets that some processes
+// have accepted and not closed yet.
+func (s *Set) Accepted(pids []int) (int, error) {
+	n := 0
+	err := s.eachConnection(pids, func(*netlink.InetDiagTCPInfoResp) { n++ })
+	return n, err
+}
+
+// eachConnection looks at every connection to the held TCP sockets that one of
+// the processes owns.
+func (s *Set) eachConnection(pids []int, look func(*netlink.InetDiagTCPInfoResp)) error {
 	ports := map[uint16]bool{}
 	families := map[uint8]bool{}
 	for _, h := range s.Sockets() {
@@ -27,9 +48,24 @@ func (s *Set) InFlight(pids []int) (int, error) {
 		}
 		ports[h.address.Port] = true
 	}
-	if len(families) == 0 {
-		return 0, nil
+	owned := ownedSockets(pids)
+	for family := range families {
+		connections, err := netlink.SocketDiagTCPInfo(family)
+		if err != nil {
+			return fmt.Errorf("cannot list TCP connections: %w", err)
+		}
+		for _, c := range connections {
+			m := c.InetDiagMsg
+			if m != nil && c.TCPInfo != nil && m.ID.DestinationPort != 0 && owned[m.INode] && ports[m.ID.SourcePort] {
+				look(c)
+			}
+		}
 	}
+	return nil
+}
+
+// ownedSockets are the inodes of all sockets of some processes.
+func ownedSockets(pids []int) map[uint32]bool {
 	owned := map[uint32]bool{}
 	for _, pid := range pids {
 		dir := fmt.Sprintf("/proc/%d/fd", pid)
@@ -43,24 +79,15 @@ func (s *Set) InFlight(pids []int) (int, error) {
 			}
 		}
 	}
-	n := 0
-	for family := range families {
-		connections, err := netlink.SocketDiagTCPInfo(family)
-		if err != nil {
-			return 0, fmt.Errorf("cannot list TCP connections: %w", err)
-		}
-		for _, c := range connections {
-			m := c.InetDiagMsg
-			if m == nil || c.TCPInfo == nil || !owned[m.INode] || !ports[m.ID.SourcePort] || m.State != netlink.TCP_ESTABLISHED {
-				continue
-			}
-			// Both are milliseconds ago, so the smaller is the later.
-			if m.RQueue > 0 || m.WQueue > 0 || c.TCPInfo.Last_data_recv < c.TCPInfo.Last_data_sent {
-				n++
-			}
-		}
-	}
-	return n, nil
+	return owned
+}
+
+// underWay tells whether the last thing that happened on a connection was a
+// request. Both times are milliseconds ago, so the smaller is the later; they
+// move in the kernel's ticks, so a client that sends right after it connected
+// is told by the answer that was never sent.
+func underWay(t *netlink.TCPInfo) bool {
+	return t.Last_data_recv < t.Last_data_sent || t.Data_segs_in > 0 && t.Data_segs_out == 0
 }
 
 // Queue is how many connections wait to be accepted on a TCP socket, and how

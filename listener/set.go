@@ -37,13 +37,13 @@ func (r Request) Address() Address {
 type Set struct {
 	mu       sync.Mutex
 	sockets  []*Socket
-	explicit bool // the operator said where to serve
+	explicit int // how many of them the operator asked for; they come first
 }
 
 // Hold opens the sockets of an explicit list and takes over those that rota was
 // started with. With neither, the first address that a worker binds is served.
 func Hold(addresses []Address, inherited []int) (*Set, error) {
-	s := &Set{explicit: len(addresses)+len(inherited) > 0}
+	s := &Set{}
 	for _, fd := range inherited {
 		socket, err := adoptFD(fd)
 		if err != nil {
@@ -69,6 +69,7 @@ func Hold(addresses []Address, inherited []int) (*Set, error) {
 		}
 		s.sockets = append(s.sockets, socket)
 	}
+	s.explicit = len(s.sockets)
 	return s, nil
 }
 
@@ -114,11 +115,8 @@ func (s *Set) Addresses() []Address {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var as []Address
-	for _, h := range s.sockets {
+	for _, h := range s.sockets[:min(max(1, s.explicit), len(s.sockets))] {
 		as = append(as, h.address)
-		if !s.explicit {
-			break
-		}
 	}
 	return as
 }
@@ -157,17 +155,15 @@ func (s *Set) Claim(r Request) (*Socket, error) {
 			return h, nil
 		}
 	}
-	if s.explicit {
-		for i, h := range s.sockets {
-			if h.address.Family == Unix || h.address.Port != want.Port {
-				continue
-			}
-			if fits(h.address, r) {
-				return h, nil
-			}
-			if h.address.Family == Dual && want.Family == IPv4 && !h.taken {
-				return s.narrow(i)
-			}
+	for i, h := range s.sockets[:s.explicit] {
+		if h.address.Family == Unix || h.address.Port != want.Port {
+			continue
+		}
+		if fits(h.address, r) {
+			return h, nil
+		}
+		if h.address.Family == Dual && want.Family == IPv4 && !h.taken {
+			return s.narrow(i)
 		}
 	}
 	socket, err := open(want)
@@ -216,5 +212,5 @@ func (s *Set) narrow(i int) (*Socket, error) {
 		return nil, errors.Join(err, h.listen())
 	}
 	s.sockets[i] = socket
-	return socket, nil
+	return socket, socket.listen() // the old one did: nobody is to be refused meanwhile
 }

@@ -200,6 +200,11 @@ func SocketInode(link string) uint64 {
 	if err != nil {
 		return 0
 	}
+	return socketInode(target)
+}
+
+// socketInode reads the inode out of what such a link points to: socket:[4711].
+func socketInode(target string) uint64 {
 	digits, ok := strings.CutPrefix(target, "socket:[")
 	if !ok {
 		return 0

@@ -53,7 +53,7 @@ func nearest(t time.Time, others []time.Time) time.Duration {
 func (f *Fleet) dues(w *Worker) []time.Time {
 	var ts []time.Time
 	for _, o := range f.Workers {
-		leaving := o.ID == w.Replaces || f.Roll != nil && o.ID < f.Roll.Before
+		leaving := o.ID == w.Replaces || f.Roll != nil && f.Roll.covers(o)
 		if o.ID != w.ID && o.State == Ready && !o.Due.IsZero() && !leaving {
 			ts = append(ts, o.Due)
 		}

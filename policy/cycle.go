@@ -64,7 +64,7 @@ func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	case c.MaxMemory > 0 && w.Over >= c.MemorySamples && !now.Before(w.ReadyAt.Add(c.MinUptime)):
 		return cause{Memory, fmt.Sprintf("%s memory of %s was over %s in %d samples in a row",
 			c.MemoryMetric, units.BytesSize(float64(w.Memory)), units.BytesSize(float64(c.MaxMemory)), w.Over), 0}, true
-	case f.Roll != nil && w.ID < f.Roll.Before:
+	case f.Roll != nil && f.Roll.covers(*w):
 		return cause{f.Roll.Trigger, f.Roll.Reason, 1}, true
 	case !w.Due.IsZero() && !now.Before(w.Due):
 		return cause{Age, fmt.Sprintf("%s old, of at most %s",

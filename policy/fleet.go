@@ -155,8 +155,8 @@ func (f *Fleet) Retire(a Drain, now time.Time) {
 func (f *Fleet) Halt(a Stop, now time.Time) {
 	if w := f.Find(a.ID); w != nil {
 		w.State, w.Since = Stopping, now
-		if a.Unused {
-			w.Leaving = Scale
+		if a.Trigger != "" {
+			w.Leaving = a.Trigger
 		}
 	}
 }
@@ -168,6 +168,9 @@ func (f *Fleet) Finish(a Kill, now time.Time) {
 			w.State, w.Since = Stopping, now
 		}
 		w.Killed = true
+		if f.Abort && w.Leaving == "" {
+			w.Leaving = Shutdown
+		}
 	}
 }
 
@@ -184,8 +187,16 @@ func (f *Fleet) NewGeneration() int {
 func (f *Fleet) StartRoll(a BeginRoll, now time.Time) {
 	if a.Trigger == Cron {
 		f.CronAt = now
+	} else {
+		f.CycleFails = 0 // somebody asks for it, and may have mended what failed
 	}
 	f.Roll = &Roll{Trigger: a.Trigger, Reason: a.Reason, Before: f.nextID, Generation: f.Generation, Began: now}
+}
+
+// covers tells whether a worker is to be replaced by the roll: it was there when
+// the roll began, or it came back since with the release that is rolled away.
+func (r *Roll) covers(w Worker) bool {
+	return w.ID < r.Before || w.Generation < r.Generation
 }
 
 // Departure says what the end of a worker meant.
@@ -210,7 +221,7 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	f.Workers = slices.Delete(f.Workers, i, i+1)
 	slot := f.Slots[w.Slot]
 	switch {
-	case w.Leaving != "" || !f.StopSince.IsZero():
+	case w.Leaving != "":
 		slot.Left = w.Leaving
 		f.Slots[w.Slot] = slot
 		return Asked
@@ -250,7 +261,7 @@ func (f *Fleet) rolls(w Worker) bool {
 // keeps its number, so that a later attempt is told apart.
 func (f *Fleet) abandonRoll() {
 	for _, w := range f.Workers {
-		if w.State == Ready && w.ID < f.Roll.Before {
+		if w.State == Ready && f.Roll.covers(w) {
 			f.Stable = w.Generation
 		}
 	}
@@ -264,10 +275,12 @@ func (f *Fleet) serving(id uint64) bool {
 	return w != nil && w.State == Ready
 }
 
-// covered tells whether a slot has a worker that serves or is about to.
+// covered tells whether a slot has a worker that serves or is about to. One
+// that failed to start covers it until it has gone, and is counted as a failure.
 func (f *Fleet) covered(slot int) bool {
 	return slices.ContainsFunc(f.Workers, func(w Worker) bool {
-		return w.Slot == slot && (w.State == Starting || w.State == Ready)
+		failed := w.State == Stopping && w.ReadyAt.IsZero() && w.Leaving == ""
+		return w.Slot == slot && (w.State == Starting || w.State == Ready || failed)
 	})
 }
 

@@ -45,18 +45,22 @@ func deadlines(c Config, now time.Time, f *Fleet) []Action {
 	return actions
 }
 
-// shutdown ends every worker once the shutdown delay has passed.
+// shutdown ends every worker once the shutdown delay has passed. Until then
+// requests still come, so a lost worker is replaced.
 func shutdown(c Config, now time.Time, f *Fleet) []Action {
 	if now.Before(f.StopSince.Add(c.ShutdownDelay)) {
+		if start := refill(c, now, f); start != nil {
+			return []Action{start}
+		}
 		return nil
 	}
 	var actions []Action
 	for _, w := range f.Workers {
 		switch w.State {
 		case Starting:
-			actions = append(actions, Stop{ID: w.ID, Unused: true, Reason: "shutdown"})
+			actions = append(actions, Stop{ID: w.ID, Trigger: Shutdown, Reason: "rota was asked to end"})
 		case Ready:
-			actions = append(actions, Drain{ID: w.ID, Reason: "shutdown"})
+			actions = append(actions, Drain{ID: w.ID, Trigger: Shutdown, Reason: "rota was asked to end"})
 		}
 	}
 	return actions
@@ -66,7 +70,7 @@ func shutdown(c Config, now time.Time, f *Fleet) []Action {
 func retire(c Config, f *Fleet) []Action {
 	for _, w := range f.Workers {
 		if w.Slot >= f.Desired && w.State == Starting {
-			return []Action{Stop{ID: w.ID, Unused: true, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
+			return []Action{Stop{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
 	}
 	for _, w := range f.Workers {

@@ -304,7 +304,7 @@ func TestShutdown(t *testing.T) {
 	if w := Wake(c, t0, f); !w.Equal(t0.Add(c.ShutdownDelay)) {
 		t.Errorf("wakes at %s", w)
 	}
-	expect(t, c, t0.Add(c.ShutdownDelay), f, Drain{ID: 1}, Stop{ID: 2, Unused: true})
+	expect(t, c, t0.Add(c.ShutdownDelay), f, Drain{ID: 1, Trigger: Shutdown}, Stop{ID: 2, Trigger: Shutdown})
 	f.Abort = true
 	expect(t, c, t0, f, Kill{ID: 1}, Kill{ID: 2})
 }

@@ -31,8 +31,11 @@ const (
 	Cron       Trigger = "cron"       // Config.Cron fired
 	Generation Trigger = "generation" // the command, its environment or its file changed, or HUP
 	Crash      Trigger = "crash"      // ended without being asked to
-	Scale      Trigger = "scale"      // fewer workers wanted
+	Scale      Trigger = "scale"      // more or fewer workers wanted
 )
+
+// Shutdown is why workers end with rota. It is no trigger of a cycle.
+const Shutdown Trigger = "shutdown"
 
 // Triggers lists every Trigger, for whatever must enumerate them.
 var Triggers = []Trigger{Memory, Age, Cron, Generation, Crash, Scale}
@@ -83,11 +86,11 @@ type Drain struct {
 }
 
 // Stop ends a worker that did not get ready or did not finish draining in time,
-// or that is not wanted before it was ready.
+// or that is not wanted any more before it was ready.
 type Stop struct {
-	ID     uint64
-	Unused bool // it is not wanted any more, rather than too slow
-	Reason string
+	ID      uint64
+	Trigger Trigger // why it is not wanted; empty if it was too slow
+	Reason  string
 }
 
 // Kill ends what is left of a worker with SIGKILL.
@@ -153,7 +156,6 @@ func Wake(c Config, now time.Time, f *Fleet) time.Time {
 	}
 	if !f.StopSince.IsZero() {
 		w.add(f.StopSince.Add(c.ShutdownDelay))
-		return w.after(now)
 	}
 	for slot := range f.Desired {
 		if !f.covered(slot) {

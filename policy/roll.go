@@ -9,7 +9,7 @@ import (
 // schedule fires. Times that passed while rota was busy or the machine asleep
 // count once.
 func roll(c Config, now time.Time, f *Fleet) Action {
-	if f.Roll != nil && !slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.ID < f.Roll.Before }) {
+	if f.Roll != nil && f.rolled() {
 		return EndRoll{}
 	}
 	if c.Cron == nil || f.Stable == 0 {
@@ -19,4 +19,16 @@ func roll(c Config, now time.Time, f *Fleet) Action {
 		return BeginRoll{Trigger: Cron, Reason: "the schedule fired for " + at.Format(time.RFC3339)}
 	}
 	return nil
+}
+
+// rolled tells whether every slot is served by a worker of the roll. Merely to
+// have no old worker left is not enough: the last may have crashed, and what
+// comes in its place is not proven before it is ready.
+func (f *Fleet) rolled() bool {
+	for slot := range f.Desired {
+		if !f.served(slot) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(f.Workers, func(w Worker) bool { return f.Roll.covers(w) })
 }

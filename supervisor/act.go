@@ -80,8 +80,12 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 		for _, h := range held {
 			spec.Sockets = append(spec.Sockets, h.FD())
 		}
-		env = append(env, listener.Environ(held)...)
 		fd = strconv.Itoa(listener.FirstFD)
+		// A server that is told in its arguments must not be told again: gunicorn
+		// would open the descriptor twice.
+		if !slices.ContainsFunc(config.Command, namesFD) {
+			env = append(env, listener.Environ(held)...)
+		}
 	}
 	for _, arg := range config.Command {
 		spec.Args = append(spec.Args, strings.ReplaceAll(arg, "{fd}", fd))
@@ -96,6 +100,9 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 	spec.Env = merge(s.options.Environ, config.Env, env)
 	return spec, nil
 }
+
+// namesFD tells whether an argument asks for the descriptor of the socket.
+func namesFD(arg string) bool { return strings.Contains(arg, "{fd}") }
 
 // merge lays environments over each other; the later value of a name wins. A
 // name given twice would leave it to the program which one it sees.
@@ -124,12 +131,16 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	p.drainAt = now
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
+	s.checkSignal(p)
 	s.countThen(p, func() { s.tell(p) })
 }
 
 // tell sends the leader the stop signal, once: to many servers a second one
 // means "now".
 func (s *Supervisor) tell(p *process) {
+	if p.groupTold {
+		return // its time was over before the signal was sent
+	}
 	p.signalled = time.Now()
 	p.signalLeader(s.config.StopSignal)
 	if p.leaderGone {
@@ -152,12 +163,15 @@ func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 		p.drainAt = now
 	}
 	reason := a.Reason
-	if !a.Unused && p.readyAt.IsZero() {
+	if a.Trigger == "" && p.readyAt.IsZero() {
 		reason += ": " + p.story(s.sockets.Addresses())
 	}
-	s.event(Event{Kind: WorkerStopping, Worker: a.ID, Reason: reason})
+	s.event(Event{Kind: WorkerStopping, Worker: a.ID, Trigger: a.Trigger, Reason: reason})
 	p.findStrays()
 	p.groupTold = true
+	if p.signalled.IsZero() {
+		p.signalled = now
+	}
 	p.signalGroup(s.config.StopSignal)
 }
 

@@ -17,7 +17,7 @@ func (s *Supervisor) onForked(m forked, now time.Time) {
 	p, w := s.processes[m.id], s.fleet.Find(m.id)
 	if m.err != nil {
 		p.failed = m.err.Error()
-		p.leaderGone = true
+		p.leaderGone, p.launched = true, true
 		p.status = syscall.WaitStatus(launch.ExitCannotRun << 8)
 		s.end(p, now)
 		return
@@ -34,14 +34,9 @@ func (s *Supervisor) onForked(m forked, now time.Time) {
 }
 
 // onLaunched: the shim has become the command, or not.
-func (s *Supervisor) onLaunched(m launched) {
+func (s *Supervisor) onLaunched(m launched, now time.Time) {
 	p := s.processes[m.id]
-	if p == nil {
-		if m.outcome.Notify != nil {
-			m.outcome.Notify.Close()
-		}
-		return
-	}
+	p.launched = true // a worker is not buried before
 	if m.outcome.Exec != nil {
 		p.failed = fmt.Sprintf("cannot execute %s: %v (is its interpreter installed, and is it built for this machine?)", s.releases[p.generation].Path, m.outcome.Exec)
 	}
@@ -57,7 +52,11 @@ func (s *Supervisor) onLaunched(m launched) {
 			}
 		}(p.notify)
 	}
-	s.attend(p)
+	if p.leaderGone {
+		s.end(p, now)
+		return
+	}
+	s.inherits(p)
 }
 
 // refused goes on without adopt, or ends the pool where nothing else is left.
@@ -95,10 +94,8 @@ func (s *Supervisor) onSeen(m seen, now time.Time) {
 		s.warn("opaque", "cannot see what a worker binds: %v (run rota and its workers as one user)", r.Err)
 	case adopt.Listening:
 		if s.sockets.Serves(r.Address) {
-			p.server = r.PID
-			if s.config.Ready == ReadyListen {
-				s.ready(p, now)
-			}
+			p.server, p.listened = r.PID, true
+			s.listening(p, now)
 		}
 	}
 }
@@ -154,6 +151,9 @@ func (s *Supervisor) bury(now time.Time) {
 
 // end sees a worker off whose leader has gone.
 func (s *Supervisor) end(p *process, now time.Time) {
+	if !p.launched {
+		return // what the shim has to say is on its way
+	}
 	w := s.fleet.Find(p.id)
 	if !p.gone() {
 		if w.State == policy.Starting || w.State == policy.Ready {
@@ -202,7 +202,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 			e.Exit = ExitDrained
 		}
 		s.event(e)
-		if w.Leaving != "" && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
+		if w.Leaving != policy.Shutdown && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
 			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut})
 		}
 	case policy.Crashed:
@@ -240,15 +240,15 @@ func (s *Supervisor) failed(departure policy.Departure, w policy.Worker) {
 	}
 }
 
-// promptly is how soon a server that does not handle the stop signal dies of it.
+// promptly is how soon a server dies of the stop signal whose runtime catches it
+// (Go, Node) but whose program does not handle it.
 const promptly = 20 * time.Millisecond
 
 // cutBy counts the requests that ended with a worker: what it had in flight
-// when rota killed it, or when it died of the stop signal at once rather than
-// finish them.
+// when rota killed it, or when it died of the stop signal rather than finish them.
 func (s *Supervisor) cutBy(p *process, now time.Time) int {
-	died := p.status.Signaled() && p.status.Signal() == s.config.StopSignal
-	if died && !p.signalled.IsZero() && now.Sub(p.signalled) < promptly && p.cut == 0 {
+	died := p.status.Signaled() && p.status.Signal() == s.config.StopSignal && !p.signalled.IsZero()
+	if died && p.cut == 0 && (p.uncaught || now.Sub(p.signalled) < promptly) {
 		return p.inFlight
 	}
 	return p.cut
@@ -266,6 +266,7 @@ func (s *Supervisor) checkSignal(p *process) {
 	if err != nil || status.Catches(s.config.StopSignal) {
 		return
 	}
+	p.uncaught = true
 	s.warn("uncaught", "%s (process %d) does not catch %s: what it has in flight is cut at each cycle; handle the signal, or choose one that it handles with --stop-signal",
 		status.Name, p.server, signalName(s.config.StopSignal))
 }

@@ -42,6 +42,11 @@ type (
 		id  uint64
 		pid int // the process that does; 0 if that is not known
 	}
+	// unseen: nothing tells whether a worker waits for connections.
+	unseen struct {
+		id    uint64
+		blind bool // and nothing will: its processes cannot be looked into
+	}
 	// sampled: the memory of the workers was read.
 	sampled struct {
 		usages  []procstats.Usage
@@ -67,6 +72,7 @@ func (launched) message()  {}
 func (exited) message()    {}
 func (seen) message()      {}
 func (answered) message()  {}
+func (unseen) message()    {}
 func (sampled) message()   {}
 func (counted) message()   {}
 func (lingering) message() {}

@@ -29,14 +29,18 @@ type process struct {
 	status     syscall.WaitStatus
 	groupTold  bool // what the leader left behind got the stop signal
 	lingers    bool // a look at what it left behind is due
+	launched   bool // the shim has become the command, or failed to
 	checked    bool // whether it catches the stop signal was looked at
+	uncaught   bool // it does not
 	signalled  time.Time
 	strays     []stray // descendants that left the group
 
 	notify   *os.File // where trapped calls arrive
 	reports  []adopt.Report
-	server   int // the process that listens; 0 until it is known
-	attend   chan struct{}
+	server   int           // the process that listens; 0 until it is known
+	attend   chan struct{} // ends the watch for it to wait for connections
+	listened bool          // on a socket that is served
+	blind    bool          // nothing tells whether it waits for connections
 	readyAt  time.Time
 	drainAt  time.Time
 	inFlight int // when it was told to drain

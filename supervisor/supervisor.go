@@ -9,7 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -73,10 +73,8 @@ func New(config Config, options Options) (*Supervisor, error) {
 		if !config.Adopts() {
 			return nil, errors.New("cannot tell where to serve: --handoff inherit needs an address, like --listen :8080")
 		}
-		for _, arg := range config.Command {
-			if strings.Contains(arg, "{fd}") {
-				return nil, errors.New("cannot fill in {fd}: no socket is held before the start; give an address, like --listen :8080")
-			}
+		if slices.ContainsFunc(config.Command, namesFD) {
+			return nil, errors.New("cannot fill in {fd}: no socket is held before the start; give an address, like --listen :8080")
 		}
 	}
 	sockets, err := listener.Hold(config.Listen, inherited)
@@ -182,13 +180,15 @@ func (s *Supervisor) hear(m message) {
 	case forked:
 		s.onForked(m, now)
 	case launched:
-		s.onLaunched(m)
+		s.onLaunched(m, now)
 	case exited:
 		s.onExited(m, now)
 	case seen:
 		s.onSeen(m, now)
 	case answered:
 		s.onAnswered(m, now)
+	case unseen:
+		s.onUnseen(m, now)
 	case sampled:
 		s.onSampled(m, now)
 	case counted:

@@ -21,12 +21,12 @@ import (
 	"rota/supervisor/admin"
 )
 
-// What the demo runs: each worker reaches its limit in about a quarter of a
-// minute, so that every few seconds one is replaced.
+// What the demo runs: each worker reaches its limit in about ten seconds,
+// so that every few seconds one is replaced.
 const (
 	demoWorkers = 3
 	demoLimit   = "64MiB"
-	demoLeak    = 128 << 10 // bytes a request
+	demoLeak    = 192 << 10 // bytes a request
 	demoRate    = 100       // requests a second
 )
 

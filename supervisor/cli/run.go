@@ -53,8 +53,8 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
+			metrics.Observe(e) // first: who reads the log may look at them next
 			sv.log.event(e)
-			metrics.Observe(e)
 			if e.Kind == supervisor.PoolReady {
 				// A no-op but under systemd with Type=notify.
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
