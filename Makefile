@@ -24,7 +24,7 @@ check: ## formatting, vet, staticcheck, both architectures, and every test with 
 
 race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
-	ROTA_TEST_RACE=1 $(GO) test -race -count=1 ./...
+	TEST_RACE=1 $(GO) test -race -count=1 ./...
 
 bench: ## speed, as ratios in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration

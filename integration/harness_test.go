@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,11 @@ func build(m *testing.M) int {
 	for out, pkg := range map[string]string{binary: "rota", leaky: "rota/examples/go"} {
 		cmd := exec.Command("go", "build", "-o", out, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if os.Getenv("TEST_RACE") != "" && pkg == "rota" {
+			// The detector in rota itself; it reports on standard error.
+			cmd.Args = slices.Insert(cmd.Args, 2, "-race")
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+		}
 		if text, err := cmd.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot build %s: %v\n%s", pkg, err, text)
 			return 1
@@ -168,6 +174,9 @@ func (p *pool) end() {
 	for _, pid := range p.processes() {
 		p.t.Errorf("process %d (%s) was left behind", pid, commandLine(pid))
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if strings.Contains(p.output.String(), "DATA RACE") {
+		p.t.Errorf("rota has a data race")
 	}
 	if p.t.Failed() {
 		p.t.Logf("rota's output:\n%s", p.output)

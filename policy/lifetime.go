@@ -49,7 +49,7 @@ func deadlines(c Config, now time.Time, f *Fleet) []Action {
 // requests still come, so a lost worker is replaced.
 func shutdown(c Config, now time.Time, f *Fleet) []Action {
 	if now.Before(f.StopSince.Add(c.ShutdownDelay)) {
-		if start := refill(c, now, f); start != nil {
+		if start := refill(c, now, f); start != nil && !f.Abort {
 			return []Action{start}
 		}
 		return nil

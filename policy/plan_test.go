@@ -307,4 +307,22 @@ func TestShutdown(t *testing.T) {
 	expect(t, c, t0.Add(c.ShutdownDelay), f, Drain{ID: 1, Trigger: Shutdown}, Stop{ID: 2, Trigger: Shutdown})
 	f.Abort = true
 	expect(t, c, t0, f, Kill{ID: 1}, Kill{ID: 2})
+	f.Finish(Kill{ID: 1}, t0)
+	if d := f.Remove(c, 1, t0); d != Asked {
+		t.Errorf("departure %v, want that it was asked for", d)
+	}
+	f.Finish(Kill{ID: 2}, t0)
+	f.Remove(c, 2, t0)
+	expect(t, c, t0, f) // and nobody comes in their place
+}
+
+func TestALostWorkerIsReplacedDuringTheShutdownDelay(t *testing.T) {
+	c := defaults()
+	c.ShutdownDelay = time.Minute
+	f := served(c, 2)
+	f.StopSince = t0.Add(time.Hour)
+	if d := f.Remove(c, 2, f.StopSince); d != Crashed {
+		t.Errorf("departure %v, want a crash", d)
+	}
+	expect(t, c, f.StopSince, f, Start{Slot: 1, Generation: 1, Trigger: Crash})
 }
