@@ -88,10 +88,9 @@ func crossings(ctx context.Context, p *pool, limit int64) map[int]time.Time {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	const (
-		limit     = 64 * mib
-		minUptime = time.Second
-		soon      = 5 * time.Second
-		cycles    = 6
+		limit  = 64 * mib
+		soon   = 5 * time.Second
+		cycles = 6
 	)
 	reason := regexp.MustCompile(`^private memory of [0-9.]+MiB was over 64MiB in [0-9]+ samples in a row$`)
 	for name, command := range map[string][]string{
@@ -101,8 +100,7 @@ func TestMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			port := freePort(t)
-			p := start(t, slices.Concat([]string{"-w", "2", "--max-memory", "64MiB", "--min-uptime", minUptime.String(),
-				"--sample-interval", "200ms", "--"}, command), withEnv(fmt.Sprintf("PORT=%d", port), "LEAK_KIB=1024"))
+			p := start(t, slices.Concat([]string{"-w", "2", "--max-memory", "64MiB", "--"}, command), withEnv(fmt.Sprintf("PORT=%d", port), "LEAK_KIB=1024"))
 			p.awaitKind("pool ready", 1)
 
 			ctx, cancel := context.WithCancel(t.Context())
@@ -123,14 +121,11 @@ func TestMemory(t *testing.T) {
 			if l.losses() > 0 {
 				t.Errorf("requests lost: %v", l)
 			}
-			ready, cycled := map[int]time.Time{}, map[int]bool{}
+			cycled := map[int]bool{}
 			var slowest time.Duration
 			for _, e := range p.history() {
 				pid := e.num("pid")
-				switch {
-				case e.is("worker ready"):
-					ready[pid] = e.at(t)
-				case cycle(e):
+				if cycle(e) {
 					cycled[pid] = true
 					crossed, ok := over[pid]
 					if !ok {
@@ -140,9 +135,6 @@ func TestMemory(t *testing.T) {
 					if !reason.MatchString(e.str("reason")) {
 						t.Errorf("reason %q, want %s", e.str("reason"), reason)
 					}
-					if allowed := ready[pid].Add(minUptime); crossed.Before(allowed) {
-						crossed = allowed
-					}
 					took := e.at(t).Sub(crossed)
 					if slowest = max(slowest, took); took > soon {
 						t.Errorf("worker %d was cycled %s after it crossed the limit, want %s at most", pid, took, soon)
@@ -151,7 +143,7 @@ func TestMemory(t *testing.T) {
 			}
 			for pid, crossed := range over {
 				// One that crossed it just before the load ended may have had no time.
-				if !cycled[pid] && ended.Sub(crossed) > minUptime+soon {
+				if !cycled[pid] && ended.Sub(crossed) > soon {
 					t.Errorf("worker %d crossed the limit %s before the load ended and was not cycled", pid, ended.Sub(crossed))
 				}
 			}

@@ -58,10 +58,12 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
 }
 
 // dueFor tells why a worker is due. Memory comes first, since it runs out; a
-// roll, which somebody waits for, before age, which can wait.
+// roll, which somebody waits for, before age, which can wait. A worker that was
+// over its limit from the start gets MinUptime, because the next would be too;
+// one that has grown over it is not waited for.
 func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	switch {
-	case c.MaxMemory > 0 && w.Over >= c.MemorySamples && !now.Before(w.ReadyAt.Add(c.MinUptime)):
+	case c.MaxMemory > 0 && w.Over >= c.MemorySamples && (w.Under || !now.Before(w.ReadyAt.Add(c.MinUptime))):
 		return cause{Memory, fmt.Sprintf("%s memory of %s was over %s in %d samples in a row",
 			c.MemoryMetric, units.BytesSize(float64(w.Memory)), units.BytesSize(float64(c.MaxMemory)), w.Over), 0}, true
 	case f.Roll != nil && f.Roll.covers(*w):
@@ -83,7 +85,7 @@ func (f *Fleet) Observe(c Config, id uint64, bytes int64, shared, exact bool) {
 	}
 	w.Memory, w.Shared = bytes, shared
 	if c.MaxMemory <= 0 || bytes <= c.MaxMemory {
-		w.Over, w.Settled = 0, false
+		w.Over, w.Settled, w.Under = 0, false, true
 		return
 	}
 	w.Over++

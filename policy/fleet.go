@@ -23,6 +23,7 @@ type Worker struct {
 
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
 	Over    int   // samples in a row over Config.MaxMemory
+	Under   bool  // it was seen under Config.MaxMemory, so what is over it has grown
 	Shared  bool  // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool  // Memory was measured exactly since it is over
 }

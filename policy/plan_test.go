@@ -99,6 +99,15 @@ func TestMemoryWaitsForMinUptime(t *testing.T) {
 	expect(t, c, t0.Add(c.MinUptime), f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Memory})
 }
 
+func TestGrowthIsNotWaitedFor(t *testing.T) {
+	c := defaults()
+	c.MaxMemory = 100
+	f := served(c, 1)
+	observe(f, c, 1, 1, 50)
+	observe(f, c, 1, 3, 101)
+	expect(t, c, t0.Add(time.Second), f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Memory})
+}
+
 func TestSharedMemoryIsMeasuredBeforeACycle(t *testing.T) {
 	c := defaults()
 	c.MaxMemory = 100

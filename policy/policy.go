@@ -54,7 +54,7 @@ type Config struct {
 	RestartInterval time.Duration // the age at which a worker is cycled
 	RestartJitter   time.Duration // taken off the age at random, so that hosts do not act together
 	Cron            Schedule      // rolls the fleet when it fires; nil for never
-	MinUptime       time.Duration // no cycle for memory before a worker has been ready so long; it is also what counts as steady after a crash
+	MinUptime       time.Duration // how long a worker is left alone that was over MaxMemory from the start; it is also what counts as steady after a crash
 	MaxSurge        int           // workers alive above the number asked for, during a cycle
 	MaxUnavailable  int           // workers that may be missing during a cycle
 	StartTimeout    time.Duration // from start to ready

@@ -120,6 +120,7 @@ func (s *Supervisor) ready(p *process, now time.Time) {
 	p.stopAttending()
 	w := s.fleet.Find(p.id)
 	s.event(Event{Kind: WorkerReady, Worker: p.id, Trigger: w.Trigger, Duration: now.Sub(p.began)})
+	s.sample() // where it begins: what it has later is growth
 	if !s.everReady && s.fleet.Count(policy.Ready) >= s.fleet.Desired {
 		s.everReady = true
 		s.event(Event{Kind: PoolReady, Message: "serving on " + join(s.sockets.Addresses())})

@@ -136,7 +136,7 @@ func demoSettings() (*Settings, error) {
 	}
 	fs := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	addFlags(fs)
-	if err := fs.Parse([]string{"-w", strconv.Itoa(demoWorkers), "--max-memory", demoLimit, "--min-uptime", "5s"}); err != nil {
+	if err := fs.Parse([]string{"-w", strconv.Itoa(demoWorkers), "--max-memory", demoLimit}); err != nil {
 		return nil, err
 	}
 	settings, err := Resolve(fs, []string{self, "demo-server", "--leak", strconv.Itoa(demoLeak)}, nil, containerLimit)

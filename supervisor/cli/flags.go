@@ -67,7 +67,7 @@ var schema = []*setting{
 	{group: groupRestarts, name: "max-unavailable", kind: "N", def: "0", set: setMaxUnavailable,
 		usage: "workers that may be missing, while one is replaced (default 0)"},
 	{group: groupRestarts, name: "min-uptime", kind: "TIME", def: "10s", set: setMinUptime,
-		usage: "no replacement for memory before a worker has been ready so long; also what counts as steady after a crash"},
+		usage: "leave a worker alone for so long that was over max-memory from the start; also what counts as steady after a crash"},
 	{group: groupRestarts, name: "watch", kind: "PATH", unset: "none", repeats: true, set: setWatch,
 		usage: "replace all when this file changes; may repeat"},
 
