@@ -38,7 +38,7 @@ func (a Address) String() string {
 	switch {
 	case a.Family == Unix:
 		return "unix:" + a.Path
-	case a.Family == Dual:
+	case a.Family == Dual && a.IP.IsUnspecified():
 		return ":" + strconv.Itoa(int(a.Port))
 	}
 	return netip.AddrPortFrom(a.IP, a.Port).String()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,53 +16,75 @@ import (
 
 // Look is what was seen of some processes that may wait for connections.
 type Look struct {
-	// PID is a process that waits for connections on one of the sockets: it has
-	// the socket in an epoll set, or a thread of it is blocked in accept, poll or
-	// select on it. 0 if none was seen.
+	// PID is a process that serves from one of the sockets: it has the socket in
+	// an epoll set, or a thread of it is blocked in accept, poll or select on it,
+	// or it has accepted a connection. 0 if none was seen.
 	PID int
 	// Blind says that there may be one all the same: a process could not be
 	// looked into, or uses io_uring, which shows nothing.
 	Blind bool
 
 	holders map[int]map[int]bool // by process, the descriptors of the sockets
+	ports   map[uint16]bool
 }
 
-// Attending looks for a process, among pids, that waits for connections on one
-// of the sockets.
+// Attending looks for a process, among pids, that serves from one of the sockets.
 func Attending(pids []int, sockets []*Socket) Look {
-	inodes := map[uint64]bool{}
+	look := Look{holders: map[int]map[int]bool{}, ports: map[uint16]bool{}}
 	for _, s := range sockets {
-		inodes[s.inode] = true
+		if s.address.Family != Unix {
+			look.ports[s.address.Port] = true
+		}
 	}
-	look := Look{holders: map[int]map[int]bool{}}
 	for _, pid := range pids {
-		held, ring, err := descriptors(pid, inodes)
-		if err != nil {
-			look.Blind = look.Blind || !ended(err)
-			continue
-		}
-		if len(held) == 0 {
-			continue
-		}
-		if inEpoll(pid, held, inodes) {
+		held, waits, blind := waiting(pid, sockets)
+		if waits || len(held) > 0 && hasAccepted(pid, look.ports) {
 			return Look{PID: pid}
 		}
-		blocked, err := blockedOn(pid, held)
-		if blocked {
-			return Look{PID: pid}
+		look.Blind = look.Blind || blind
+		if len(held) > 0 {
+			look.holders[pid] = held
 		}
-		look.Blind = look.Blind || ring || err != nil && !ended(err)
-		look.holders[pid] = held
 	}
 	return look
 }
 
+// Waiting tells whether one of pids is seen to wait for connections on one of
+// the sockets.
+func Waiting(pids []int, sockets []*Socket) bool {
+	return slices.ContainsFunc(pids, func(pid int) bool {
+		_, waits, _ := waiting(pid, sockets)
+		return waits
+	})
+}
+
+// waiting looks at one process: under which numbers it holds any of the sockets,
+// whether it waits for connections there, and whether that cannot be told.
+func waiting(pid int, sockets []*Socket) (held map[int]bool, waits, blind bool) {
+	inodes := map[uint64]bool{}
+	for _, s := range sockets {
+		inodes[s.inode] = true
+	}
+	held, ring, err := descriptors(pid, inodes)
+	if err != nil {
+		return nil, false, !ended(err)
+	}
+	if len(held) == 0 {
+		return nil, false, false
+	}
+	if inEpoll(pid, held, inodes) {
+		return held, true, false
+	}
+	blocked, err := blockedOn(pid, held)
+	return held, blocked, !blocked && (ring || err != nil && !ended(err))
+}
+
 // Again looks once more at what the threads of the same processes are blocked
-// in, which costs microseconds: under load a server waits for moments only. It
-// returns the process that waits, or 0.
+// in and what they have accepted, which costs microseconds: under load a server
+// waits for moments only. It returns the process that serves, or 0.
 func (l Look) Again() int {
 	for pid, held := range l.holders {
-		if blocked, _ := blockedOn(pid, held); blocked {
+		if blocked, _ := blockedOn(pid, held); blocked || hasAccepted(pid, l.ports) {
 			return pid
 		}
 	}
@@ -151,7 +174,10 @@ func acceptFD(_ int, args []uint64) []int { return []int{int(int32(args[0]))} }
 // pollFDs reads the array that poll and ppoll were given.
 func pollFDs(pid int, args []uint64) []int {
 	n := int(min(args[1], 1024))
-	data := readMemory(pid, args[0], n*8) // struct pollfd: int fd, short events, short revents
+	data, err := ReadMemory(pid, args[0], n*8) // struct pollfd: int fd, short events, short revents
+	if err != nil {
+		return nil
+	}
 	var fds []int
 	for ; len(data) >= 8; data = data[8:] {
 		fds = append(fds, int(int32(binary.NativeEndian.Uint32(data))))
@@ -162,8 +188,12 @@ func pollFDs(pid int, args []uint64) []int {
 // selectFDs reads the set of readable descriptors that select and pselect were given.
 func selectFDs(pid int, args []uint64) []int {
 	n := int(min(args[0], 1024))
+	data, err := ReadMemory(pid, args[1], (n+7)/8)
+	if err != nil {
+		return nil
+	}
 	var fds []int
-	for i, b := range readMemory(pid, args[1], (n+7)/8) {
+	for i, b := range data {
 		for bit := range 8 {
 			if b&(1<<bit) != 0 {
 				fds = append(fds, i*8+bit)
@@ -238,16 +268,19 @@ func parseSyscall(s string) (nr uint64, args []uint64, ok bool) {
 	return nr, args, true
 }
 
-func readMemory(pid int, addr uint64, n int) []byte {
-	if n <= 0 || addr == 0 {
-		return nil
+// ReadMemory reads up to n bytes of a process's memory, fewer where they end,
+// and nothing for n of 0. It needs what ptrace needs: the same user, and a
+// parent's right where Yama restricts it.
+func ReadMemory(pid int, addr uint64, n int) ([]byte, error) {
+	if n <= 0 {
+		return nil, nil
 	}
 	buf := make([]byte, n)
 	local := []unix.Iovec{{Base: &buf[0]}}
 	local[0].SetLen(n)
 	got, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}, 0)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
 	}
-	return buf[:got]
+	return buf[:got], nil
 }

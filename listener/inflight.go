@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,49 +14,42 @@ import (
 // pieces while nothing waits to be sent.
 func (s *Set) InFlight(pids []int) (int, error) {
 	n := 0
-	err := s.eachConnection(pids, func(c *netlink.InetDiagTCPInfoResp) {
-		m := c.InetDiagMsg
-		if m.State == netlink.TCP_ESTABLISHED && (m.RQueue > 0 || m.WQueue > 0 || underWay(c.TCPInfo)) {
+	err := s.eachConnection(pids, func(c connection) {
+		if c.unread > 0 || c.unsent > 0 || c.underWay() {
 			n++
 		}
 	})
 	return n, err
 }
 
-// Accepted counts the connections to the held TCP sockets that some processes
-// have accepted and not closed yet.
+// Accepted counts the open connections to the held TCP sockets that some
+// processes have accepted.
 func (s *Set) Accepted(pids []int) (int, error) {
 	n := 0
-	err := s.eachConnection(pids, func(*netlink.InetDiagTCPInfoResp) { n++ })
+	err := s.eachConnection(pids, func(connection) { n++ })
 	return n, err
 }
 
-// eachConnection looks at every connection to the held TCP sockets that one of
-// the processes owns.
-func (s *Set) eachConnection(pids []int, look func(*netlink.InetDiagTCPInfoResp)) error {
-	ports := map[uint16]bool{}
-	families := map[uint8]bool{}
-	for _, h := range s.Sockets() {
-		switch h.address.Family {
-		case IPv4:
-			families[unix.AF_INET] = true
-		case IPv6, Dual:
-			families[unix.AF_INET6] = true
-		default:
-			continue
-		}
-		ports[h.address.Port] = true
-	}
+// eachConnection looks at every open connection to the held TCP sockets that
+// one of the processes owns.
+func (s *Set) eachConnection(pids []int, look func(connection)) error {
 	owned := ownedSockets(pids)
-	for family := range families {
-		connections, err := netlink.SocketDiagTCPInfo(family)
-		if err != nil {
-			return fmt.Errorf("cannot list TCP connections: %w", err)
+	for _, h := range s.Sockets() {
+		family := uint8(unix.AF_INET6)
+		switch h.address.Family {
+		case Unix:
+			continue
+		case IPv4:
+			family = unix.AF_INET
 		}
-		for _, c := range connections {
-			m := c.InetDiagMsg
-			if m != nil && c.TCPInfo != nil && m.ID.DestinationPort != 0 && owned[m.INode] && ports[m.ID.SourcePort] {
+		all, err := connections(family, h.address.Port)
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if owned[c.inode] {
 				look(c)
+				delete(owned, c.inode) // two sockets may share a port
 			}
 		}
 	}
@@ -86,7 +78,8 @@ func ownedSockets(pids []int) map[uint32]bool {
 // request. Both times are milliseconds ago, so the smaller is the later; they
 // move in the kernel's ticks, so a client that sends right after it connected
 // is told by the answer that was never sent.
-func underWay(t *netlink.TCPInfo) bool {
+func (c connection) underWay() bool {
+	t := c.info
 	return t.Last_data_recv < t.Last_data_sent || t.Data_segs_in > 0 && t.Data_segs_out == 0
 }
 

@@ -31,9 +31,9 @@ func (r Request) Address() Address {
 	return a
 }
 
-// Set is every socket that rota holds. No socket is closed while rota lives:
-// closing one would reset the connections that wait on it. A Set may be used by
-// many goroutines.
+// Set is every socket that rota holds. None that is served is closed while rota
+// lives: closing one would reset the connections that wait on it. A Set may be
+// used by many goroutines.
 type Set struct {
 	mu       sync.Mutex
 	sockets  []*Socket
@@ -47,7 +47,8 @@ func Hold(addresses []Address, inherited []int) (*Set, error) {
 	for _, fd := range inherited {
 		socket, err := adoptFD(fd)
 		if err != nil {
-			return nil, errors.Join(err, s.Close())
+			s.Close()
+			return nil, err
 		}
 		s.sockets = append(s.sockets, socket)
 	}
@@ -65,7 +66,8 @@ func Hold(addresses []Address, inherited []int) (*Set, error) {
 			err = socket.listen()
 		}
 		if err != nil {
-			return nil, errors.Join(err, s.Close())
+			s.Close()
+			return nil, describe(a, err)
 		}
 		s.sockets = append(s.sockets, socket)
 	}
@@ -74,7 +76,7 @@ func Hold(addresses []Address, inherited []int) (*Set, error) {
 }
 
 // Close gives every socket up, with the files of unix sockets. It is for a start that failed, and for tests.
-func (s *Set) Close() error {
+func (s *Set) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.sockets {
@@ -82,7 +84,6 @@ func (s *Set) Close() error {
 	}
 	s.removeFiles()
 	s.sockets = nil
-	return nil
 }
 
 // RemoveFiles removes the files of unix sockets, which are of no use once
@@ -108,6 +109,14 @@ func (s *Set) Sockets() []*Socket {
 	return slices.Clone(s.sockets)
 }
 
+// Handed are those that a worker inherits: what the operator asked for. The
+// program's own addresses are for it to bind, in every worker alike.
+func (s *Set) Handed() []*Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sockets[:s.explicit])
+}
+
 // Addresses are where the pool serves: all of an explicit list, else the first
 // address that the program bound. Further ones (a metrics port) are held too but
 // say nothing about readiness.
@@ -115,10 +124,21 @@ func (s *Set) Addresses() []Address {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var as []Address
-	for _, h := range s.sockets[:min(max(1, s.explicit), len(s.sockets))] {
+	for _, h := range s.served() {
 		as = append(as, h.address)
 	}
 	return as
+}
+
+// Served are the sockets at Addresses.
+func (s *Set) Served() []*Socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.served())
+}
+
+func (s *Set) served() []*Socket {
+	return s.sockets[:min(max(1, s.explicit), len(s.sockets))]
 }
 
 // Serves tells whether a is one of Addresses.
@@ -139,21 +159,47 @@ func (s *Set) ByInode(inode uint64) *Socket {
 // Listen makes a held socket listen, once, and notes that a worker serves from it.
 func (s *Set) Listen(socket *Socket) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	socket.taken = true
-	return socket.listen()
+	err := socket.listen()
+	s.mu.Unlock()
+	return describe(socket.address, err)
 }
 
-// Claim finds the socket for what a program binds, or opens it. An address of
-// an explicit list wins over the program's own for the same port.
-func (s *Set) Claim(r Request) (*Socket, error) {
+// Claim finds the socket for what a program binds, or opens it, for a worker. An
+// address of an explicit list wins over the program's own for the same port.
+func (s *Set) Claim(r Request, user uint64) (*Socket, error) {
+	s.mu.Lock()
+	socket, err := s.claim(r)
+	if err == nil {
+		if socket.users == nil {
+			socket.users = map[uint64]bool{}
+		}
+		socket.users[user] = true
+	}
+	s.mu.Unlock()
+	return socket, describe(r.Address(), err)
+}
+
+// Release says that a worker has gone. A socket beside those served is closed
+// with its last worker: a program may bind another port in each life.
+func (s *Set) Release(user uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	want := r.Address()
-	for _, h := range s.sockets {
-		if h.address == want {
-			return h, nil
+	first := len(s.served())
+	s.sockets = append(s.sockets[:first:first], slices.DeleteFunc(slices.Clone(s.sockets[first:]), func(h *Socket) bool {
+		delete(h.users, user)
+		if len(h.users) > 0 {
+			return false
 		}
+		unix.Close(h.fd)
+		return true
+	})...)
+}
+
+func (s *Set) claim(r Request) (*Socket, error) {
+	want := r.Address()
+	if h := s.at(want); h != nil {
+		return h, nil
 	}
 	for i, h := range s.sockets[:s.explicit] {
 		if h.address.Family == Unix || h.address.Port != want.Port {
@@ -170,18 +216,44 @@ func (s *Set) Claim(r Request) (*Socket, error) {
 	if errors.Is(err, unix.EADDRINUSE) && want.Family == Dual && !r.V6OnlyKnown {
 		// A program that serves both families on sockets of their own.
 		want.Family = IPv6
-		for _, h := range s.sockets {
-			if h.address == want {
-				return h, nil
-			}
+		if h := s.at(want); h != nil {
+			return h, nil
 		}
 		socket, err = open(want)
+	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		return s.instead(r, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	s.sockets = append(s.sockets, socket)
 	return socket, nil
+}
+
+// instead finds a socket for a program whose address is in use because rota
+// itself holds it in another way, as when a new release binds another family.
+func (s *Set) instead(r Request, inUse error) (*Socket, error) {
+	for _, h := range s.sockets {
+		if h.address.Family == Unix || h.address.Port != r.Addr.Port() {
+			continue
+		}
+		if fits(h.address, r) {
+			return h, nil
+		}
+		return nil, fmt.Errorf("%w: rota serves %s there for other workers, which %s does not fit (start rota anew, or choose the address with --listen)",
+			inUse, h.address, r.Address())
+	}
+	return nil, inUse
+}
+
+func (s *Set) at(a Address) *Socket {
+	for _, h := range s.sockets {
+		if h.address == a {
+			return h
+		}
+	}
+	return nil
 }
 
 // fits tells whether a program that asked for r can work with a socket at h.

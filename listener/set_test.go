@@ -70,21 +70,21 @@ func domain(t *testing.T, fd int) int {
 func TestClaimGivesOneSocketForOneAddress(t *testing.T) {
 	s := hold(t)
 	p := port(t)
-	first, err := s.Claim(request("127.0.0.1", p))
+	first, err := s.Claim(request("127.0.0.1", p), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if domain(t, first.FD()) != unix.AF_INET {
 		t.Errorf("an IPv4 address got another family")
 	}
-	second, err := s.Claim(request("127.0.0.1", p))
+	second, err := s.Claim(request("127.0.0.1", p), 1)
 	if err != nil || second != first {
 		t.Errorf("the second worker got another socket: %v", err)
 	}
 	if s.ByInode(first.Inode()) != first {
 		t.Errorf("the socket is not found by its inode")
 	}
-	other, err := s.Claim(request("::1", port(t), "v6"))
+	other, err := s.Claim(request("::1", port(t), "v6"), 1)
 	if err != nil || other == first {
 		t.Fatalf("a second address: %v", err)
 	}
@@ -95,7 +95,7 @@ func TestClaimGivesOneSocketForOneAddress(t *testing.T) {
 
 func TestClaimOnlyListensWhenTheProgramDoes(t *testing.T) {
 	s := hold(t)
-	h, err := s.Claim(request("127.0.0.1", port(t)))
+	h, err := s.Claim(request("127.0.0.1", port(t)), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestExplicitAddressWins(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s for %v", c.listen, c.ask.Address()), func(t *testing.T) {
 			s := hold(t, c.listen)
-			h, err := s.Claim(c.ask)
+			h, err := s.Claim(c.ask, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +167,7 @@ func TestTwoSocketsOfOnePort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := hold(t)
 			p := port(t)
-			v4, err := s.Claim(request("0.0.0.0", p))
+			v4, err := s.Claim(request("0.0.0.0", p), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestTwoSocketsOfOnePort(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // two workers
-				v6, err := s.Claim(request("::", p, flags...))
+				v6, err := s.Claim(request("::", p, flags...), 1)
 				if err != nil || domain(t, v6.FD()) != unix.AF_INET6 {
 					t.Fatalf("IPv6 beside IPv4: %v", err)
 				}
@@ -277,5 +277,61 @@ func TestEnviron(t *testing.T) {
 	}
 	if Environ(nil) != nil {
 		t.Error("variables without a socket")
+	}
+}
+
+func TestAReleaseThatBindsAnotherFamily(t *testing.T) {
+	p := port(t)
+	s := hold(t)
+	v4, err := s.Claim(request("0.0.0.0", p), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(v4); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Claim(request("::", p, "v6", "dual"), 2); err != nil || got != v4 {
+		t.Errorf("IPv6 after IPv4: %v; want the socket that is held", err)
+	}
+	p = port(t)
+	s = hold(t)
+	dual, err := s.Claim(request("::", p, "v6", "dual"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(dual); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Claim(request("0.0.0.0", p), 2)
+	if !errors.Is(err, unix.EADDRINUSE) || !strings.Contains(err.Error(), "--listen") || strings.Contains(err.Error(), "process") {
+		t.Errorf("IPv4 after IPv6: %v; want a remedy, and no process blamed", err)
+	}
+}
+
+func TestSecondPortsGoWithTheirLastWorker(t *testing.T) {
+	s := hold(t)
+	claim := func(p uint16, user uint64) *Socket {
+		t.Helper()
+		h, err := s.Claim(request("127.0.0.1", p), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	main, second := port(t), port(t)
+	claim(main, 1)
+	metrics := claim(second, 1)
+	claim(main, 2)
+	claim(second, 2)
+	s.Release(1)
+	if n := len(s.Sockets()); n != 2 {
+		t.Errorf("%d sockets while a worker has both, want 2", n)
+	}
+	s.Release(2)
+	if got := s.Sockets(); len(got) != 1 || got[0].Address().Port != main {
+		t.Errorf("%d sockets without a worker, want the one that is served", len(got))
+	}
+	if s.ByInode(metrics.Inode()) != nil {
+		t.Error("a socket is still found that was closed")
 	}
 }

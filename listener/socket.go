@@ -19,8 +19,9 @@ type Socket struct {
 	fd        int
 	inode     uint64
 	listening bool
-	taken     bool // a worker serves from it
-	inherited bool // rota was started with it; whoever made it keeps its file
+	taken     bool            // a worker serves from it
+	users     map[uint64]bool // the workers that claimed it
+	inherited bool            // rota was started with it; whoever made it keeps its file
 }
 
 // Address is where the socket listens.
@@ -32,7 +33,8 @@ func (s *Socket) FD() int { return s.fd }
 // Inode names the socket in /proc/PID/fd of whatever process has it.
 func (s *Socket) Inode() uint64 { return s.inode }
 
-// open makes a socket and binds it; it does not listen yet. It is made by hand
+// open makes a socket and binds it; it does not listen yet. Its error is the
+// kernel's own, which describe explains. The socket is made by hand
 // because net.Listen("tcp", "0.0.0.0:P") may make an IPv6 socket.
 func open(a Address) (*Socket, error) {
 	var fd int
@@ -44,7 +46,7 @@ func open(a Address) (*Socket, error) {
 		fd, err = bindTCP(a)
 	}
 	if err != nil {
-		return nil, describe(a, err)
+		return nil, err
 	}
 	return &Socket{address: a, fd: fd, inode: inodeOf(fd)}, nil
 }
@@ -120,9 +122,13 @@ func abandoned(path string) bool {
 }
 
 // describe says what an operator can do about a failed bind. The kernel's own
-// error stays inside.
+// error stays inside. It may look through every process, so no lock is held.
 func describe(a Address, err error) error {
 	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EADDRINUSE) && err != unix.EADDRINUSE: // it says by whom
+		return fmt.Errorf("cannot listen on %s: %w", a, err)
 	case errors.Is(err, unix.EADDRINUSE):
 		if who := Holder(a); who != "" {
 			return fmt.Errorf("cannot listen on %s: %w by %s", a, err, who)
@@ -145,7 +151,7 @@ func (s *Socket) listen() error {
 		return nil
 	}
 	if err := unix.Listen(s.fd, backlog); err != nil {
-		return describe(s.address, err)
+		return err
 	}
 	s.listening = true
 	return nil
@@ -182,7 +188,7 @@ func adoptFD(fd int) (*Socket, error) {
 	unix.CloseOnExec(fd)
 	// Socket activation hands over sockets that listen already, as systemd.socket(5)
 	// says; listening again only sets the backlog.
-	return s, s.listen()
+	return s, describe(s.address, s.listen())
 }
 
 func inodeOf(fd int) uint64 {

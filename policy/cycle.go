@@ -24,8 +24,7 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 		return []Action{Measure{ID: w.ID}}
 	}
 	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
-		generation := f.Generation
-		return []Action{Start{Slot: w.Slot, Generation: generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
+		return []Action{Start{Slot: w.Slot, Generation: f.Generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
 	}
 	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
 		return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason}}

@@ -20,6 +20,7 @@ type Worker struct {
 	Trigger    Trigger   // why it was started
 	Leaving    Trigger   // why it was told to go; empty if it was not
 	Killed     bool
+	Lost       bool // its leader crashed, and that is in the slot's history
 
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
 	Over    int   // samples in a row over Config.MaxMemory
@@ -126,9 +127,9 @@ func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
 	f.Stable = w.Generation
 	if w.Replaces != 0 {
 		f.CycleFails = 0
-		if f.Roll != nil && w.Trigger == f.Roll.Trigger {
-			f.Roll.Replaced++
-		}
+	}
+	if f.rolls(*w) {
+		f.Roll.Replaced++
 	}
 	return true
 }
@@ -175,6 +176,30 @@ func (f *Fleet) Finish(a Kill, now time.Time) {
 	}
 }
 
+// Lose notes that the leader of a serving worker has crashed although other
+// processes of it are left, which are ended. The slot is free from here on.
+func (f *Fleet) Lose(c Config, id uint64, now time.Time) {
+	w := f.Find(id)
+	if w == nil {
+		return
+	}
+	f.noteFailure(c, *w, now)
+	w.State, w.Since, w.Lost = Stopping, now, true
+}
+
+// noteFailure counts a failure in a slot. A worker that was steady before it
+// crashed begins the count anew.
+func (f *Fleet) noteFailure(c Config, w Worker, now time.Time) {
+	slot := f.Slots[w.Slot]
+	if steady := !w.ReadyAt.IsZero() && now.Sub(w.ReadyAt) >= c.MinUptime; steady {
+		slot.Failures = 0
+	} else {
+		slot.Failures++
+	}
+	slot.Failed, slot.Left = now, Crash
+	f.Slots[w.Slot] = slot
+}
+
 // NewGeneration makes later workers belong to a release of its own and returns
 // its number, which is never used again.
 func (f *Fleet) NewGeneration() int {
@@ -189,9 +214,20 @@ func (f *Fleet) StartRoll(a BeginRoll, now time.Time) {
 	if a.Trigger == Cron {
 		f.CronAt = now
 	} else {
-		f.CycleFails = 0 // somebody asks for it, and may have mended what failed
+		// Somebody asks for it, and may have mended what failed.
+		f.CycleFails = 0
+		for n, slot := range f.Slots {
+			slot.Failures = 0
+			f.Slots[n] = slot
+		}
 	}
 	f.Roll = &Roll{Trigger: a.Trigger, Reason: a.Reason, Before: f.nextID, Generation: f.Generation, Began: now}
+}
+
+// FinishRoll applies an EndRoll.
+func (f *Fleet) FinishRoll(now time.Time) {
+	f.Roll = nil
+	f.CronAt = now // what fired meanwhile has had its roll
 }
 
 // covers tells whether a worker is to be replaced by the roll: it was there when
@@ -220,11 +256,15 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	w := f.Workers[i]
 	f.Workers = slices.Delete(f.Workers, i, i+1)
-	slot := f.Slots[w.Slot]
 	switch {
+	case w.Lost:
+		return Crashed
 	case w.Leaving != "":
-		slot.Left = w.Leaving
-		f.Slots[w.Slot] = slot
+		// A successor that crashed meanwhile says more about the slot.
+		if slot := f.Slots[w.Slot]; !slot.Failed.After(w.Since) {
+			slot.Left = w.Leaving
+			f.Slots[w.Slot] = slot
+		}
 		return Asked
 	case w.ReadyAt.IsZero() && w.Replaces != 0 && f.serving(w.Replaces):
 		f.CycleFails++
@@ -235,27 +275,20 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 		}
 		return ReplacementFailed
 	}
-	if steady := !w.ReadyAt.IsZero() && now.Sub(w.ReadyAt) >= c.MinUptime; steady {
-		slot.Failures = 0
-	} else {
-		slot.Failures++
-	}
-	slot.Failed, slot.Left = now, Crash
-	f.Slots[w.Slot] = slot
+	f.noteFailure(c, w, now)
 	switch {
+	case !w.ReadyAt.IsZero():
+		return Crashed
 	case f.rolls(w): // stop-first: there is no old worker, but the old release
 		f.abandonRoll()
 		return RollFailed
-	case w.ReadyAt.IsZero():
-		return StartFailed
 	}
-	return Crashed
+	return StartFailed
 }
 
-// rolls tells whether a worker that never got ready was started by the roll
-// under way.
+// rolls tells whether a worker was started by the roll under way.
 func (f *Fleet) rolls(w Worker) bool {
-	return w.ReadyAt.IsZero() && f.Roll != nil && w.Trigger == f.Roll.Trigger && w.Generation == f.Roll.Generation
+	return f.Roll != nil && w.Generation == f.Roll.Generation && w.Trigger == f.Roll.Trigger && w.ID >= f.Roll.Before
 }
 
 // abandonRoll goes back to the release that is known to work. The failed one
@@ -266,7 +299,9 @@ func (f *Fleet) abandonRoll() {
 			f.Stable = w.Generation
 		}
 	}
-	f.Generation = f.Stable
+	if f.Stable != 0 {
+		f.Generation = f.Stable
+	}
 	f.Roll = nil
 }
 

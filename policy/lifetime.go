@@ -118,8 +118,8 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 		}
 		start := Start{Slot: slot, Generation: f.Generation, Trigger: f.Slots[slot].Left}
 		// A release that no worker has been ready with is not what a lost worker
-		// comes back with.
-		if start.Trigger == Crash && f.Roll != nil && f.Stable != 0 {
+		// comes back with; but with nobody left to protect, what is new may mend it.
+		if start.Trigger == Crash && f.Roll != nil && f.Count(Ready) > 0 {
 			start.Generation = f.Stable
 		}
 		if start.Trigger == Crash {

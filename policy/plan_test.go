@@ -224,6 +224,43 @@ func TestALostWorkerComesBackWithAProvenRelease(t *testing.T) {
 	}
 }
 
+func TestANewReleaseMayMendAPoolThatIsDown(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	now := t0.Add(time.Second)
+	for id := range uint64(2) {
+		f.Remove(c, id+1, now)
+	}
+	f.NewGeneration()
+	f.StartRoll(BeginRoll{Trigger: Generation}, now)
+	expect(t, c, now, f, Start{Slot: 0, Generation: 2, Trigger: Crash}) // and at once
+}
+
+func TestALostLeaderFreesItsSlot(t *testing.T) {
+	c := defaults()
+	f := served(c, 1)
+	now := t0.Add(time.Second)
+	f.Lose(c, 1, now)
+	expect(t, c, now, f) // it was not steady
+	at := Wake(c, now, f)
+	expect(t, c, at, f, Start{Slot: 0, Generation: 1, Trigger: Crash})
+	if d := f.Remove(c, 1, at); d != Crashed || f.Slots[0].Failures != 1 {
+		t.Errorf("departure %v, %d failures; want one crash", d, f.Slots[0].Failures)
+	}
+}
+
+func TestACronTimeDuringARollIsServedByIt(t *testing.T) {
+	c := defaults()
+	c.Cron = everyNth(time.Hour)
+	f := served(c, 1)
+	f.StartRoll(BeginRoll{Trigger: Generation}, t0.Add(59*time.Minute))
+	f.Launch(Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Generation}, t0.Add(59*time.Minute))
+	expect(t, c, t0.Add(time.Hour-1), f)
+	f.FinishRoll(t0.Add(61 * time.Minute))
+	f.MarkReady(c, 2, t0.Add(61*time.Minute))
+	expect(t, c, t0.Add(62*time.Minute), f, Drain{ID: 1, Trigger: Generation})
+}
+
 func TestCrashesPauseAndRecover(t *testing.T) {
 	c := defaults()
 	f := served(c, 1)

@@ -15,7 +15,8 @@ func roll(c Config, now time.Time, f *Fleet) Action {
 	if c.Cron == nil || f.Stable == 0 {
 		return nil
 	}
-	if at := c.Cron.Next(f.CronAt); !at.IsZero() && !now.Before(at) {
+	// What fires during a roll is served by it, if it succeeds.
+	if at := c.Cron.Next(f.CronAt); !at.IsZero() && !now.Before(at) && f.Roll == nil {
 		return BeginRoll{Trigger: Cron, Reason: "the schedule fired for " + at.Format(time.RFC3339)}
 	}
 	return nil

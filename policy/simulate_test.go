@@ -27,6 +27,7 @@ type fate struct {
 	ready, ends time.Time
 	heedsDrain  time.Duration // negative: it does not
 	heedsStop   time.Duration
+	leaves      time.Duration // how long processes outlive a leader that crashes
 }
 
 func (w *world) chance(percent int, what string) bool {
@@ -53,6 +54,9 @@ func (w *world) born(id uint64) {
 	}
 	if w.chance(10, "ignores stop") {
 		f.heedsStop = -1
+	}
+	if w.chance(20, "leaves processes") {
+		f.leaves = w.span(0, 10*time.Second, "leaves")
 	}
 	w.fates[id] = f
 }
@@ -99,7 +103,7 @@ func (w *world) apply(a Action) {
 	case BeginRoll:
 		w.fleet.StartRoll(a, w.now)
 	case EndRoll:
-		w.fleet.Roll = nil
+		w.fleet.FinishRoll(w.now)
 	case GiveUp:
 		w.gaveUp = true
 	}
@@ -193,7 +197,15 @@ func (w *world) step(until time.Time) bool {
 		if worker.State == Starting {
 			consider(f.ready, func() { w.fleet.MarkReady(w.config, id, w.now); f.ready = time.Time{} })
 		}
-		consider(f.ends, func() { w.fleet.Remove(w.config, id, w.now); delete(w.fates, id) })
+		consider(f.ends, func() {
+			if now := w.fleet.Find(id); now.State == Ready && f.leaves > 0 {
+				w.fleet.Lose(w.config, id, w.now)
+				f.ends = w.now.Add(f.leaves)
+				return
+			}
+			w.fleet.Remove(w.config, id, w.now)
+			delete(w.fates, id)
+		})
 	}
 	if next.IsZero() || next.After(until) {
 		w.now = until

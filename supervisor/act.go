@@ -38,7 +38,7 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.beginRoll(a)
 	case policy.EndRoll:
 		r := s.fleet.Roll
-		s.fleet.Roll = nil
+		s.fleet.FinishRoll(now)
 		s.event(Event{Kind: RollDone, Trigger: r.Trigger, Duration: now.Sub(r.Began),
 			Message: fmt.Sprintf("replaced %d workers", r.Replaced)})
 	case policy.GiveUp:
@@ -76,7 +76,7 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 	env := []string{"ROTA_SLOT=" + strconv.Itoa(w.Slot), "ROTA_GENERATION=" + strconv.Itoa(w.Generation)}
 	fd := ""
 	if config.Inherits() {
-		held := s.sockets.Sockets()
+		held := s.sockets.Handed()
 		for _, h := range held {
 			spec.Sockets = append(spec.Sockets, h.FD())
 		}
@@ -129,10 +129,23 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.fleet.Retire(a, now)
 	p := s.processes[a.ID]
 	p.drainAt = now
+	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
+		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
 	s.checkSignal(p)
 	s.countThen(p, func() { s.tell(p) })
+}
+
+// replaced tells whether another worker has taken the slot over.
+func (s *Supervisor) replaced(p *process) bool {
+	for _, o := range s.processes {
+		if o.slot == p.slot && o.id > p.id {
+			return true
+		}
+	}
+	return false
 }
 
 // tell sends the leader the stop signal, once: to many servers a second one
@@ -179,6 +192,9 @@ func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	s.fleet.Finish(a, now)
 	p := s.processes[a.ID]
+	if p.drainAt.IsZero() {
+		p.drainAt = now
+	}
 	s.event(Event{Kind: WorkerKilled, Worker: a.ID, Reason: a.Reason})
 	p.findStrays()
 	if p.readyAt.IsZero() {
@@ -231,6 +247,7 @@ func (s *Supervisor) abandon(reason string) {
 // forget drops a worker that has gone entirely.
 func (s *Supervisor) forget(p *process) {
 	p.close()
+	s.sockets.Release(p.id)
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)

@@ -9,10 +9,12 @@ import (
 
 // A starting worker is looked at every few milliseconds: most wait for
 // connections as soon as they listen, but a busy one only for moments. Every
-// looksBetween-th look is a whole one, which finds new processes too.
+// looksBetween-th look is a whole one, which finds new processes too. Looking
+// takes a fiftieth of a core at most: the worker needs the processor to start.
 const (
 	lookInterval = 2 * time.Millisecond
 	looksBetween = 20
+	lookShare    = 50
 )
 
 // unseenPatience is how long a worker may listen without being seen to wait for
@@ -40,7 +42,7 @@ func (s *Supervisor) listening(p *process, now time.Time) {
 // inherits watches a worker from its start if it may serve from an inherited
 // socket without ever calling listen.
 func (s *Supervisor) inherits(p *process) {
-	if s.config.Ready == ReadyListen && s.releases[p.generation].Inherits() && len(s.sockets.Sockets()) > 0 {
+	if s.config.Ready == ReadyListen && s.releases[p.generation].Inherits() && len(s.sockets.Handed()) > 0 {
 		s.watch(p)
 	}
 }
@@ -54,15 +56,14 @@ func (s *Supervisor) watch(p *process) {
 	p.attend = quit
 	id, leader := p.id, p.pid
 	go func() {
-		every := time.NewTicker(lookInterval)
-		defer every.Stop()
 		var last listener.Look
 		for n := 0; ; n++ {
+			began := time.Now()
 			pid := 0
 			if n%looksBetween == 0 {
 				pids, err := procstats.Host.Tree(leader)
 				if err == nil {
-					last = listener.Attending(pids, s.served())
+					last = listener.Attending(pids, s.sockets.Served())
 					pid = last.PID
 				}
 				if last.Blind {
@@ -83,7 +84,7 @@ func (s *Supervisor) watch(p *process) {
 			select {
 			case <-quit:
 				return
-			case <-every.C:
+			case <-time.After(max(lookInterval, lookShare*time.Since(began))):
 			}
 		}
 	}()
@@ -104,15 +105,4 @@ func (s *Supervisor) onUnseen(m unseen, now time.Time) {
 	if p.listened || unheard {
 		s.ready(p, now)
 	}
-}
-
-// served are the sockets that make a worker ready.
-func (s *Supervisor) served() []*listener.Socket {
-	var sockets []*listener.Socket
-	for _, h := range s.sockets.Sockets() {
-		if s.sockets.Serves(h.Address()) {
-			sockets = append(sockets, h)
-		}
-	}
-	return sockets
 }

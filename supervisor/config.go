@@ -53,7 +53,7 @@ func (c Config) Inherits() bool { return slices.Contains(c.Handoff, HandoffInher
 // none has to be replaced.
 func (c Config) sameRelease(d Config) bool {
 	return slices.Equal(c.Command, d.Command) && c.Path == d.Path && slices.Equal(c.Env, d.Env) &&
-		c.Ready == d.Ready && slices.Equal(c.Handoff, d.Handoff)
+		slices.Equal(c.Handoff, d.Handoff)
 }
 
 // withPolicyOf is the release of c under the policy of d: going back to an

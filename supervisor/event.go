@@ -25,7 +25,8 @@ const (
 	RollBegan      Kind = "roll began"
 	RollDone       Kind = "roll done"
 	RollFailed     Kind = "roll failed"
-	PoolReady      Kind = "pool ready" // as many workers are ready as were asked for, for the first time
+	RollSuperseded Kind = "roll superseded" // by another that began meanwhile
+	PoolReady      Kind = "pool ready"      // as many workers are ready as were asked for, for the first time
 	PoolScaled     Kind = "pool scaled"
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"

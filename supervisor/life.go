@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"rota/listener"
 	"rota/listener/adopt"
 	"rota/policy"
 	"rota/procstats"
@@ -46,8 +47,9 @@ func (s *Supervisor) onLaunched(m launched, now time.Time) {
 	if p.notify = m.outcome.Notify; p.notify != nil {
 		id, sockets := p.id, s.sockets
 		go func(f *os.File) {
-			err := adopt.Serve(f, sockets, func(r adopt.Report) { s.post(seen{id, r}) })
+			err := adopt.Serve(f, sockets, id, func(r adopt.Report) { s.post(seen{id, r}) })
 			if err != nil {
+				f.Close() // or the worker would wait for answers for ever
 				s.post(asked{func() { s.warn("adopt", "cannot answer for the sockets of a worker: %v", err) }})
 			}
 		}(p.notify)
@@ -89,7 +91,7 @@ func (s *Supervisor) onSeen(m seen, now time.Time) {
 	}
 	switch r.Kind {
 	case adopt.Refused:
-		s.warn("bind "+r.Address.String(), "a worker asked for %s: %v", r.Address, r.Err)
+		s.warn(fmt.Sprintf("bind %s %d", r.Address, p.generation), "a worker asked for %s: %v", r.Address, r.Err)
 	case adopt.Opaque:
 		s.warn("opaque", "cannot see what a worker binds: %v (run rota and its workers as one user)", r.Err)
 	case adopt.Listening:
@@ -136,7 +138,7 @@ func (s *Supervisor) onExited(m exited, now time.Time) {
 	}
 	delete(s.leaders, m.pid)
 	p := s.processes[id]
-	p.leaderGone, p.status = true, m.status
+	p.leaderGone, p.goneAt, p.status = true, now, m.status
 	s.end(p, now)
 }
 
@@ -159,12 +161,16 @@ func (s *Supervisor) end(p *process, now time.Time) {
 	if !p.gone() {
 		if w.State == policy.Starting || w.State == policy.Ready {
 			// Nobody asked it to go. The slot is filled again while its rest is ended.
-			s.fleet.Halt(policy.Stop{ID: p.id}, now)
+			if w.State == policy.Ready {
+				s.fleet.Lose(s.config.Policy, p.id, now)
+			} else {
+				s.fleet.Halt(policy.Stop{ID: p.id}, now)
+			}
 			s.event(Event{Kind: WorkerStopping, Worker: p.id,
 				Reason: fmt.Sprintf("its leader ended with %s and left processes behind", describeStatus(p.status))})
 			s.tellGroup(p)
-		} else if !p.signalled.IsZero() {
-			s.tellGroup(p)
+		} else if !p.signalled.IsZero() && !p.groupTold {
+			s.tellRest(p, now)
 		}
 		if !p.lingers {
 			p.lingers = true
@@ -173,6 +179,41 @@ func (s *Supervisor) end(p *process, now time.Time) {
 		return
 	}
 	s.buried(p, *w, now)
+}
+
+// passOn is how long a leader that handled the stop signal itself may take to
+// have its children act on it.
+const passOn = 500 * time.Millisecond
+
+// tellRest tells what a leader left behind to stop, unless the leader has: an
+// entrypoint script that passes the signal on and ends must not have its server
+// signalled twice. A leader that died of the signal told nobody. One that
+// handled it is given a moment; then the rest is told if it still waits for
+// connections, or has none to finish.
+func (s *Supervisor) tellRest(p *process, now time.Time) {
+	if p.status.Signaled() && p.status.Signal() == s.config.StopSignal {
+		s.tellGroup(p)
+		return
+	}
+	if now.Sub(p.goneAt) < passOn || p.asking {
+		return
+	}
+	p.asking = true
+	id, group := p.id, p.pid
+	go func() {
+		told := false
+		if pids, err := procstats.Host.Group(group); err == nil {
+			accepted, err := s.sockets.Accepted(pids)
+			told = err == nil && accepted > 0 && !listener.Waiting(pids, s.sockets.Served())
+		}
+		s.post(asked{func() {
+			if p := s.processes[id]; p != nil {
+				if p.asking = false; !told {
+					s.tellGroup(p)
+				}
+			}
+		}})
+	}()
 }
 
 // lingerCheck is how often the rest of a worker is looked at. Its end is told by
@@ -235,10 +276,25 @@ func (s *Supervisor) failed(departure policy.Departure, w policy.Worker) {
 		return
 	}
 	s.event(Event{Kind: RollFailed, Trigger: w.Trigger, Failure: true,
-		Message: fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", w.Generation, w.Slot, s.fleet.Generation)})
+		Message: s.afterFailedRoll(w)})
 	if release, ok := s.releases[s.fleet.Generation]; ok {
 		s.config = release.withPolicyOf(s.config)
 	}
+}
+
+// afterFailedRoll says what the pool goes on with.
+func (s *Supervisor) afterFailedRoll(failed policy.Worker) string {
+	text := fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", failed.Generation, failed.Slot, s.fleet.Generation)
+	stay := 0
+	for _, w := range s.fleet.Workers {
+		if w.Generation == failed.Generation {
+			stay++
+		}
+	}
+	if stay > 0 && failed.Generation != s.fleet.Generation {
+		text += fmt.Sprintf("; %d workers of generation %d stay until they are cycled", stay, failed.Generation)
+	}
+	return text
 }
 
 // promptly is how soon a server dies of the stop signal whose runtime catches it
@@ -268,6 +324,6 @@ func (s *Supervisor) checkSignal(p *process) {
 		return
 	}
 	p.uncaught = true
-	s.warn("uncaught", "%s (process %d) does not catch %s: what it has in flight is cut at each cycle; handle the signal, or choose one that it handles with --stop-signal",
+	s.warn(fmt.Sprintf("uncaught %q", s.releases[p.generation].Command), "%s (process %d) does not catch %s: what it has in flight is cut at each cycle; handle the signal, or choose one that it handles with --stop-signal",
 		status.Name, p.server, signalName(s.config.StopSignal))
 }

@@ -23,6 +23,11 @@ func newNotifyDir() (*notifyDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for --ready notify: %w (set TMPDIR to one that can be written to)", err)
 	}
+	// sockaddr_un has room for 107 bytes, see unix(7); ids take up to 12 here.
+	if len(path) > 95 {
+		os.Remove(path)
+		return nil, fmt.Errorf("cannot listen for --ready notify: %q is too long for a socket (set TMPDIR to a shorter path)", path)
+	}
 	return &notifyDir{path: path, sockets: map[uint64]*net.UnixConn{}}, nil
 }
 

@@ -38,6 +38,9 @@ func (s *Supervisor) roll(reason string) {
 }
 
 func (s *Supervisor) beginRoll(a policy.BeginRoll) {
+	if r := s.fleet.Roll; r != nil {
+		s.event(Event{Kind: RollSuperseded, Trigger: r.Trigger, Message: fmt.Sprintf("replaced %d workers until then", r.Replaced)})
+	}
 	s.fleet.StartRoll(a, time.Now())
 	s.event(Event{Kind: RollBegan, Trigger: a.Trigger, Reason: a.Reason,
 		Message: fmt.Sprintf("replacing %d workers by generation %d", len(s.fleet.Workers), s.fleet.Generation)})

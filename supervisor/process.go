@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,10 +25,12 @@ type process struct {
 	reason     string // the numbers behind its start
 
 	pid        int // of the leader, and of its group
-	pidfd      int // -1 once the leader was reaped
+	pidfd      int // -1 before the fork
 	leaderGone bool
+	goneAt     time.Time // when it went
 	status     syscall.WaitStatus
 	groupTold  bool // what the leader left behind got the stop signal
+	asking     bool // whether that is needed is being looked into
 	lingers    bool // a look at what it left behind is due
 	launched   bool // the shim has become the command, or failed to
 	checked    bool // whether it catches the stop signal was looked at
@@ -101,15 +104,20 @@ func (p *process) findStrays() {
 	if p.pid == 0 || p.leaderGone {
 		return
 	}
-	pids, err := procstats.Host.Tree(p.pid)
-	if err != nil {
-		return
+	if pids, err := procstats.Host.Tree(p.pid); err == nil {
+		p.noteStrays(pids)
 	}
-	p.strays = nil
+}
+
+// noteStrays adds those of some descendants that have left the group to what is
+// known of them: their own parents may have ended since.
+func (p *process) noteStrays(pids []int) {
+	p.strays = slices.DeleteFunc(p.strays, func(s stray) bool { return !s.alive() })
 	for _, pid := range pids {
 		stat, err := procstats.Host.Stat(pid)
-		if err == nil && stat.PGrp != p.pid {
-			p.strays = append(p.strays, stray{pid: pid, start: stat.StartTime})
+		s := stray{pid: pid, start: stat.StartTime}
+		if err == nil && stat.PGrp != p.pid && !slices.Contains(p.strays, s) {
+			p.strays = append(p.strays, s)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"rota/policy"
@@ -35,6 +36,9 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 		p := s.processes[u.ID]
 		if p == nil || u.Err != nil && procstats.Gone(u.Err) {
 			continue
+		}
+		if len(u.PIDs) > 1 && !slices.Equal(u.PIDs, p.usage.PIDs) {
+			p.noteStrays(u.PIDs)
 		}
 		p.usage = u
 		exact := m.targets[i].Measure || u.Denied

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -73,9 +72,6 @@ func New(config Config, options Options) (*Supervisor, error) {
 		if !config.Adopts() {
 			return nil, errors.New("cannot tell where to serve: --handoff inherit needs an address, like --listen :8080")
 		}
-		if slices.ContainsFunc(config.Command, namesFD) {
-			return nil, errors.New("cannot fill in {fd}: no socket is held before the start; give an address, like --listen :8080")
-		}
 	}
 	sockets, err := listener.Hold(config.Listen, inherited)
 	if err != nil {
@@ -99,6 +95,7 @@ func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
 // Run starts the workers and keeps them until it is told to stop; a context
 // that ends is that too. It returns the exit code for rota.
 func (s *Supervisor) Run(ctx context.Context) int {
+	defer s.sockets.RemoveFiles()
 	if err := s.prepare(); err != nil {
 		close(s.done)
 		s.event(Event{Kind: PoolGivenUp, Message: err.Error(), Failure: true})
@@ -110,7 +107,6 @@ func (s *Supervisor) Run(ctx context.Context) int {
 	stop := context.AfterFunc(ctx, s.Stop)
 	defer stop()
 	s.loop()
-	s.sockets.RemoveFiles()
 	return s.exitCode
 }
 
@@ -123,7 +119,9 @@ func (s *Supervisor) prepare() (err error) {
 			return err
 		}
 	}
-	s.reaper, err = newReaper(s.post)
+	if s.reaper, err = newReaper(s.post); err != nil {
+		s.notify.close()
+	}
 	return err
 }
 
@@ -237,7 +235,8 @@ func (s *Supervisor) event(e Event) {
 
 // warn says something once in the life of the pool.
 func (s *Supervisor) warn(key, text string, args ...any) {
-	if s.warned[key] {
+	// Keys may hold what a program chose; a strange one must not fill rota's memory.
+	if s.warned[key] || len(s.warned) > 1000 {
 		return
 	}
 	s.warned[key] = true

@@ -158,6 +158,10 @@ func filtered(addr string) {
 		err = syscall.Exec(os.Args[0], os.Args, append(os.Environ(), "ROTA_TEST_FILTERED=1"))
 		panic(err)
 	}
+	probe, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if _, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(probe), 0, 0); errno == 0 {
+		panic("an empty address was bound")
+	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -202,7 +206,7 @@ func serve(t *testing.T, addr string, set *listener.Set) (pid int, reports <-cha
 	f := os.NewFile(uintptr(fds[0]), "listener")
 	ch := make(chan Report, 64)
 	served := make(chan error, 1)
-	go func() { served <- Serve(f, set, func(r Report) { ch <- r }) }()
+	go func() { served <- Serve(f, set, uint64(cmd.Process.Pid), func(r Report) { ch <- r }) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

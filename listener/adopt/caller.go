@@ -18,20 +18,6 @@ import (
 // caller is the thread that made a trapped call.
 type caller int
 
-// memory reads the caller's memory. It needs what ptrace needs: the same user,
-// and a parent's right where Yama restricts it.
-func (c caller) memory(addr uint64, n int) ([]byte, error) {
-	buf := make([]byte, n)
-	local := []unix.Iovec{{Base: &buf[0]}}
-	local[0].SetLen(n)
-	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: n}}
-	got, err := unix.ProcessVMReadv(int(c), local, remote, 0)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the memory of process %d: %w", c, err)
-	}
-	return buf[:got], nil
-}
-
 // process is the process that the thread belongs to.
 func (c caller) process() int {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c))

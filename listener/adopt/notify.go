@@ -102,7 +102,9 @@ func (c *channel) receive() (notification, error) {
 		}
 	})
 	if err != nil {
-		return n, err
+		// Waiting itself fails only when the file is closed, with an error of the
+		// runtime's own that is none of os's.
+		return n, os.ErrClosed
 	}
 	return n, result
 }

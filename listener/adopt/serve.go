@@ -32,7 +32,8 @@ type Report struct {
 
 // Serve answers the trapped calls of one worker from its listener descriptor,
 // until all its processes have ended or the file is closed. It returns nil then.
-func Serve(f *os.File, sockets *listener.Set, report func(Report)) error {
+// user is whom the sockets are claimed for.
+func Serve(f *os.File, sockets *listener.Set, user uint64, report func(Report)) error {
 	c, err := newChannel(f)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func Serve(f *os.File, sockets *listener.Set, report func(Report)) error {
 		if err != nil {
 			return err
 		}
-		call := call{channel: c, notification: n, sockets: sockets, report: report}
+		call := call{channel: c, notification: n, sockets: sockets, user: user, report: report}
 		if err := call.serve(); err != nil && !errors.Is(err, errGone) {
 			return err
 		}
@@ -57,6 +58,7 @@ type call struct {
 	*channel
 	notification
 	sockets *listener.Set
+	user    uint64
 	report  func(Report)
 }
 
@@ -86,7 +88,7 @@ func archName(audit uint32) string {
 func (c call) bind(fd int) error {
 	who := caller(c.pid)
 	// 28 bytes are a sockaddr_in6; a longer one is of another family.
-	raw, err := who.memory(c.args[1], int(min(c.args[2], 28)))
+	raw, err := listener.ReadMemory(int(who), c.args[1], int(min(c.args[2], 28)))
 	if len(raw) == 0 && err == nil {
 		return c.run(c.id)
 	}
@@ -116,7 +118,7 @@ func (c call) bind(fd int) error {
 	if !c.valid(c.id) {
 		return errGone
 	}
-	socket, err := c.sockets.Claim(want)
+	socket, err := c.sockets.Claim(want, c.user)
 	if err != nil {
 		c.report(Report{Kind: Refused, PID: pid, Address: want.Address(), Err: err})
 		return c.answer(c.id, errnoOf(err))

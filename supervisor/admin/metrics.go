@@ -30,8 +30,9 @@ const (
 
 // Results of a roll.
 const (
-	rollDone   = "done"
-	rollFailed = "failed"
+	rollDone       = "done"
+	rollFailed     = "failed"
+	rollSuperseded = "superseded"
 )
 
 // A worker boots in tens of milliseconds (a static binary) to a minute (a large
@@ -69,6 +70,7 @@ func NewMetrics() *Metrics {
 	for _, t := range []policy.Trigger{policy.Generation, policy.Cron} {
 		m.rolls.WithLabelValues(string(t), rollDone)
 		m.rolls.WithLabelValues(string(t), rollFailed)
+		m.rolls.WithLabelValues(string(t), rollSuperseded)
 	}
 	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.cut, m.boot, m.drain)
 	return m
@@ -107,6 +109,8 @@ func (m *Metrics) Observe(e supervisor.Event) {
 		m.cycles.WithLabelValues(string(e.Trigger)).Inc()
 	case supervisor.RollDone:
 		m.rolls.WithLabelValues(string(e.Trigger), rollDone).Inc()
+	case supervisor.RollSuperseded:
+		m.rolls.WithLabelValues(string(e.Trigger), rollSuperseded).Inc()
 	case supervisor.RollFailed:
 		m.rolls.WithLabelValues(string(e.Trigger), rollFailed).Inc()
 	}

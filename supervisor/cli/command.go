@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"rota/supervisor/launch"
 )
 
 // commandAfterDash is the part of the arguments behind --. Anything in front
@@ -95,17 +97,17 @@ func commandError(path string, err error, where string) error {
 	case err == nil:
 		return nil
 	case missing(err):
-		return &ExitError{ExitNotFound, fmt.Errorf("command not found: %q (%s)", path, where)}
+		return &ExitError{launch.ExitNotFound, fmt.Errorf("command not found: %q (%s)", path, where)}
 	case errors.Is(err, syscall.EISDIR):
-		return &ExitError{ExitCannotRun, fmt.Errorf("cannot run %q: it is a directory (name a program in it)", path)}
+		return &ExitError{launch.ExitCannotRun, fmt.Errorf("cannot run %q: it is a directory (name a program in it)", path)}
 	case errors.Is(err, fs.ErrPermission) && readable(path):
-		return &ExitError{ExitCannotRun, fmt.Errorf("cannot run %q: not executable (chmod +x %s, or name its interpreter)", path, path)}
+		return &ExitError{launch.ExitCannotRun, fmt.Errorf("cannot run %q: not executable (chmod +x %s, or name its interpreter)", path, path)}
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return &ExitError{ExitCannotRun, fmt.Errorf("cannot run %q: %w", path, err)}
+	return &ExitError{launch.ExitCannotRun, fmt.Errorf("cannot run %q: %w", path, err)}
 }
 
 // readable tells whether the file itself can be reached, so that it is its own

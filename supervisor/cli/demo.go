@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"rota/listener"
 	"rota/supervisor"
 	"rota/supervisor/admin"
 )
@@ -69,9 +70,17 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	}
 	port, err := freePort()
 	if err != nil {
-		return &ExitError{ExitInternal, err}
+		return &ExitError{supervisor.ExitFailed, err}
 	}
+	// An address of its own lets the demo run where the kernel refuses to have
+	// sockets adopted; its server takes the inherited one then.
+	address, err := listener.ParseAddress("127.0.0.1:" + strconv.Itoa(port))
+	if err != nil {
+		return err
+	}
+	settings.Config.Listen = []listener.Address{address}
 	settings.Config.Env = []string{"PORT=" + strconv.Itoa(port)}
+	os.Unsetenv("LISTEN_FDS") // sockets that are not the demo's
 
 	screen := newScreen(out, isatty.IsTerminal(os.Stdout.Fd()))
 	metrics := admin.NewMetrics()
@@ -89,12 +98,12 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		Stderr: int(os.Stderr.Fd()),
 	})
 	if err != nil {
-		return &ExitError{ExitInternal, err}
+		return &ExitError{supervisor.ExitFailed, err}
 	}
 	metrics.Watch(sup)
 	l, err := net.Listen("tcp", d.admin)
 	if err != nil {
-		return &ExitError{ExitInternal, fmt.Errorf("cannot listen for --admin: %w", err)}
+		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
 	go func() { _ = admin.Serve(l, sup, metrics) }()
@@ -103,8 +112,12 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	go func() { ended <- sup.Run(context.Background()) }()
 	select {
 	case <-ready:
+	case <-ctx.Done():
+		sup.Stop()
+		<-ended
+		return nil
 	case code := <-ended:
-		return &ExitError{ExitInternal, fmt.Errorf("the demo's pool has ended (exit code %d)", code)}
+		return screen.ended(code)
 	}
 	screen.open(l.Addr().String(), d)
 	load := newDemoLoad(fmt.Sprintf("http://127.0.0.1:%d/", port))
@@ -119,7 +132,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	<-watched
 	sup.Stop()
 	if code := <-ended; code != 0 {
-		return &ExitError{ExitInternal, fmt.Errorf("the demo's pool has ended (exit code %d)", code)}
+		return screen.ended(code)
 	}
 	screen.summary(load)
 	if load.failed.Load() > 0 {

@@ -50,9 +50,16 @@ func (s *screen) observe(e supervisor.Event) {
 		s.cycles[e.Trigger]++
 	case supervisor.CycleBegan:
 		s.last = fmt.Sprintf("slot %d is cycled: %s", e.Slot, e.Reason)
-	case supervisor.WorkerCrashed, supervisor.StartFailed, supervisor.CycleFailed:
-		s.last = fmt.Sprintf("slot %d: %s %s", e.Slot, e.Kind, e.Message)
+	case supervisor.WorkerCrashed, supervisor.StartFailed, supervisor.CycleFailed, supervisor.PoolGivenUp, supervisor.Warning:
+		s.last = fmt.Sprintf("%s: %s", e.Kind, e.Message)
 	}
+}
+
+// ended says why the pool did, before its time.
+func (s *screen) ended(code int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &ExitError{supervisor.ExitFailed, fmt.Errorf("the demo's pool has ended with exit code %d: %s", code, s.last)}
 }
 
 func (s *screen) open(admin string, d *demo) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"rota/listener"
 )
 
 // newDemoServer is the leaking server that `rota demo` runs a pool of. It is an
@@ -35,6 +37,9 @@ func serveLeaking(addr string, leak int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	l, err := net.Listen("tcp4", addr)
+	if err != nil && os.Getenv("LISTEN_FDS") == "1" {
+		l, err = net.FileListener(os.NewFile(listener.FirstFD, "socket"))
+	}
 	if err != nil {
 		return err
 	}

@@ -6,14 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-// The exit codes of rota that are not a worker's own.
-const (
-	ExitUsage     = 2   // wrong flags, environment or file
-	ExitInternal  = 125 // rota itself failed
-	ExitCannotRun = 126 // the command exists, but cannot be run
-	ExitNotFound  = 127 // the command is not found
+	"rota/supervisor"
 )
 
 const helpHint = "see rota --help"
@@ -34,7 +28,7 @@ func usage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &ExitError{Code: ExitUsage, Err: err}
+	return &ExitError{Code: supervisor.ExitUsage, Err: err}
 }
 
 // flagError turns what pflag says about the command line into a usage error

@@ -24,7 +24,7 @@ func openLog(level, format, path string) (*log, error) {
 	if path != "" {
 		file = &logFile{path: path}
 		if err := file.open(); err != nil {
-			return nil, &ExitError{ExitInternal, err}
+			return nil, &ExitError{supervisor.ExitFailed, err}
 		}
 		out = file
 	}

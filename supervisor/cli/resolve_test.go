@@ -267,7 +267,7 @@ func TestResolveErrorsOfOtherSources(t *testing.T) {
 func wantUsage(t *testing.T, name string, err error, want string) {
 	t.Helper()
 	var exit *ExitError
-	if !errors.As(err, &exit) || exit.Code != ExitUsage || err.Error() != want {
+	if !errors.As(err, &exit) || exit.Code != supervisor.ExitUsage || err.Error() != want {
 		t.Errorf("%s:\n got %v\nwant %s", name, err, want)
 	}
 }

@@ -29,7 +29,7 @@ func exitCode(err error, w io.Writer) int {
 	if err == nil {
 		return supervisor.ExitOK
 	}
-	code := ExitInternal
+	code := supervisor.ExitFailed
 	var with *ExitError
 	if errors.As(err, &with) {
 		code = with.Code

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
 	"rota/supervisor"
@@ -28,10 +30,11 @@ type service struct {
 	flags   *pflag.FlagSet
 	command []string
 	limit   Limit
-	watch   []string
+	started *Settings // what rota was started with
 
-	sup *supervisor.Supervisor
-	log *log
+	sup       *supervisor.Supervisor
+	log       *log
+	reloading sync.Mutex // signals and files may ask at the same time
 }
 
 // run resolves the settings, runs the pool and returns when it has ended. Bad
@@ -42,6 +45,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	if err != nil {
 		return err
 	}
+	sv.started = settings
 	settings.Config.Policy.Seed = rand.Uint64()
 	if sv.log, err = openLog(settings.LogLevel, settings.LogFormat, settings.LogFile); err != nil {
 		return err
@@ -64,18 +68,17 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		Stderr: int(os.Stderr.Fd()),
 	})
 	if err != nil {
-		return &ExitError{ExitInternal, err}
+		return &ExitError{supervisor.ExitFailed, err}
 	}
+	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
 	if err := sv.serveAdmin(settings, metrics); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go sv.signals(ctx)
-	if err := sv.watchFiles(ctx, settings); err != nil {
-		return err
-	}
+	go sv.signals(ctx, notified())
+	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
 	if code := sv.sup.Run(context.Background()); code != supervisor.ExitOK {
 		return &ExitError{code, fmt.Errorf("the pool has ended (exit code %d)", code)}
@@ -136,14 +139,20 @@ func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
 			return nil
 		}
 	}
-	return &ExitError{ExitInternal, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
+	return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
 }
 
-// signals obeys what is sent to rota. SIGCHLD is the supervisor's.
-func (sv *service) signals(ctx context.Context) {
+// notified is where the signals arrive that rota obeys. SIGCHLD is the
+// supervisor's.
+func notified() chan os.Signal {
 	ch := make(chan os.Signal, 16)
 	signal.Notify(ch, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
+	return ch
+}
+
+// signals obeys them until ctx ends.
+func (sv *service) signals(ctx context.Context, ch chan os.Signal) {
 	defer signal.Stop(ch)
 	for {
 		select {
@@ -177,6 +186,8 @@ func (sv *service) signal(sig os.Signal) {
 // reload reads the configuration again. If it is bad, what was there stays, and
 // so does every worker.
 func (sv *service) reload(roll bool, reason string) {
+	sv.reloading.Lock()
+	defer sv.reloading.Unlock()
 	settings, err := sv.load()
 	if err != nil {
 		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
@@ -185,14 +196,21 @@ func (sv *service) reload(roll bool, reason string) {
 	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
 		sv.log.warn(w)
 	}
-	if !slices.Equal(settings.Watch, sv.watch) {
-		sv.log.warn("watch changes with the next start of rota")
+	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
+	for name, same := range map[string]bool{
+		"watch":      slices.Equal(settings.Watch, sv.started.Watch),
+		"admin":      settings.Admin == sv.started.Admin,
+		"log-format": settings.LogFormat == sv.started.LogFormat,
+		"log-file":   settings.LogFile == sv.started.LogFile,
+	} {
+		if !same {
+			sv.log.warn(name + " changes with the next start of rota")
+		}
 	}
 }
 
 // watchFiles follows the configuration file and what --watch names.
-func (sv *service) watchFiles(ctx context.Context, s *Settings) error {
-	sv.watch = s.Watch
+func (sv *service) watchFiles(ctx context.Context, s *Settings) {
 	follow := func(paths []string, changed func(path string)) {
 		if len(paths) == 0 {
 			return
@@ -207,5 +225,4 @@ func (sv *service) watchFiles(ctx context.Context, s *Settings) error {
 		follow([]string{s.ConfigFile}, func(path string) { sv.reload(false, path+" changed") })
 	}
 	follow(s.Watch, func(path string) { sv.sup.Roll(path + " changed") })
-	return nil
 }

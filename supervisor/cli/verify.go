@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,10 +53,19 @@ func (b *builder) verifySurge() error {
 }
 
 // verifyHandoff checks that there is something to hand over: the address that a
-// program binds is seen by adopting it, and not otherwise.
+// program binds is seen by adopting it, and not otherwise; {fd} stands for a
+// socket that is held before the program starts.
 func (b *builder) verifyHandoff() error {
 	_, activated := lookup(b.environ, "LISTEN_FDS")
-	if c := b.s.Config; len(c.Listen) == 0 && !c.Adopts() && !activated {
+	c := b.s.Config
+	held := len(c.Listen) > 0 || activated
+	names := slices.ContainsFunc(c.Command, func(arg string) bool { return strings.Contains(arg, "{fd}") })
+	switch {
+	case names && !c.Inherits():
+		return b.errorf("handoff", "the command asks for {fd}, which is inherited: add inherit")
+	case names && !held:
+		return b.errorf("handoff", "the command asks for {fd}, and no socket is held before it starts: say where with --listen")
+	case !held && !c.Adopts():
 		return b.errorf("handoff", "without adopt rota does not see what the command binds: add adopt, or say it with --listen")
 	}
 	return nil
