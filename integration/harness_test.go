@@ -128,12 +128,21 @@ func start(t *testing.T, args []string, options ...option) *pool {
 		t.Fatal(err)
 	}
 	write.Close()
-	go p.read(read)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		p.read(read)
+	}()
 	go func() {
 		_ = p.cmd.Wait()
 		p.code = p.cmd.ProcessState.ExitCode()
 		if ws := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
 			p.code = 128 + int(ws.Signal())
+		}
+		// What it logged last is a part of its end, unless somebody still holds the pipe.
+		select {
+		case <-logged:
+		case <-time.After(10 * time.Second):
 		}
 		close(p.done)
 	}()

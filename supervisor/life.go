@@ -183,7 +183,7 @@ func (s *Supervisor) end(p *process, now time.Time) {
 
 // passOn is how long a leader that handled the stop signal itself may take to
 // have its children act on it.
-const passOn = 500 * time.Millisecond
+const passOn = 2 * time.Second
 
 // tellRest tells what a leader left behind to stop, unless the leader has: an
 // entrypoint script that passes the signal on and ends must not have its server
