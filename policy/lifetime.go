@@ -118,9 +118,14 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 		}
 		start := Start{Slot: slot, Generation: f.Generation, Trigger: f.Slots[slot].Left}
 		// A release that no worker has been ready with is not what a lost worker
-		// comes back with; but with nobody left to protect, what is new may mend it.
-		if start.Trigger == Crash && f.Roll != nil && f.Count(Ready) > 0 {
-			start.Generation = f.Stable
+		// comes back with. But with nobody left to protect, what is new may mend it;
+		// it is then the roll's attempt, and ends the roll if it fails.
+		if start.Trigger == Crash && f.Roll != nil {
+			if f.Count(Ready) > 0 {
+				start.Generation = f.Stable
+			} else {
+				start.Trigger, start.Reason = f.Roll.Trigger, f.Roll.Reason
+			}
 		}
 		if start.Trigger == Crash {
 			start.Reason = fmt.Sprintf("%d failures in a row", f.Slots[slot].Failures)

@@ -233,7 +233,11 @@ func TestANewReleaseMayMendAPoolThatIsDown(t *testing.T) {
 	}
 	f.NewGeneration()
 	f.StartRoll(BeginRoll{Trigger: Generation}, now)
-	expect(t, c, now, f, Start{Slot: 0, Generation: 2, Trigger: Crash}) // and at once
+	expect(t, c, now, f, Start{Slot: 0, Generation: 2, Trigger: Generation}) // and at once
+	w := f.Launch(Plan(c, now, f)[0].(Start), now)
+	if d := f.Remove(c, w.ID, now); d != RollFailed || f.Generation != 1 {
+		t.Errorf("departure %v, generation %d; want a failed roll, and what once worked", d, f.Generation)
+	}
 }
 
 func TestALostLeaderFreesItsSlot(t *testing.T) {
