@@ -32,6 +32,10 @@ const (
 	offsetReqSourceBE = 8
 )
 
+// The library finds the byte order out on first use, without a lock: here that
+// is before any goroutine.
+var _ = nl.NativeEndian()
+
 // diagRequest is struct inet_diag_req_v2 for the connections of one local port.
 // Listing every connection of the machine instead, as libraries do, would take
 // in those in TIME_WAIT: tens of thousands behind a busy server.
