@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // TZ=Europe/Berlin must work in an image without zoneinfo
 
 	"github.com/netresearch/go-cron"
 )

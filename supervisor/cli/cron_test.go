@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the tests name zones that the machine may not know
 )
 
 const stamp = "2006-01-02T15:04-0700"
