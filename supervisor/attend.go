@@ -70,9 +70,11 @@ func (s *Supervisor) watch(p *process) {
 					s.post(unseen{id, true})
 					return
 				}
-				// A connection that it has taken says as much.
-				if accepted, err := s.sockets.Accepted(pids); pid == 0 && err == nil && accepted > 0 {
-					pid = leader
+				if pid == 0 {
+					// A connection that it has taken says as much.
+					if accepted, err := s.sockets.Accepted(pids); err == nil && accepted > 0 {
+						pid = leader
+					}
 				}
 			} else {
 				pid = last.Again()
