@@ -20,6 +20,7 @@ type Worker struct {
 	Trigger    Trigger   // why it was started
 	Leaving    Trigger   // why it was told to go; empty if it was not
 	Killed     bool
+	Spent      bool // it has had Config.MaxRequests requests
 	Lost       bool // its leader crashed, and that is in the slot's history
 
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric

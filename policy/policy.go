@@ -30,6 +30,7 @@ const (
 	Age        Trigger = "age"        // as old as Config.RestartInterval allows
 	Cron       Trigger = "cron"       // Config.Cron fired
 	Generation Trigger = "generation" // the command, its environment or its file changed, or HUP
+	Requests   Trigger = "requests"   // has had Config.MaxRequests requests
 	Crash      Trigger = "crash"      // ended without being asked to
 	Scale      Trigger = "scale"      // more or fewer workers wanted
 )
@@ -38,7 +39,7 @@ const (
 const Shutdown Trigger = "shutdown"
 
 // Triggers lists every Trigger, for whatever must enumerate them.
-var Triggers = []Trigger{Memory, Age, Cron, Generation, Crash, Scale}
+var Triggers = []Trigger{Memory, Age, Cron, Generation, Requests, Crash, Scale}
 
 // Schedule tells the times of a cron expression.
 type Schedule interface {
@@ -53,6 +54,7 @@ type Config struct {
 	MemoryMetric    string        // private, rss or pss: what MaxMemory compares, for messages
 	RestartInterval time.Duration // the age at which a worker is cycled
 	RestartJitter   time.Duration // taken off the age at random, so that hosts do not act together
+	MaxRequests     int           // requests after which a worker is cycled; Worker.Spent tells that it had them
 	Cron            Schedule      // rolls the fleet when it fires; nil for never
 	MinUptime       time.Duration // how long a worker is left alone that was over MaxMemory from the start; it is also what counts as steady after a crash
 	MaxSurge        int           // workers alive above the number asked for, during a cycle

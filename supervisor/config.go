@@ -6,22 +6,28 @@ import (
 	"time"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/policy"
 )
 
 // How a worker becomes ready.
 const (
 	ReadyListen = "listen" // it listens on the socket that it serves
+	ReadyHTTP   = "http"   // it answers Config.ReadyPath with 2xx or 3xx; needs AcceptFront
 	ReadyNotify = "notify" // it sends READY=1 to $NOTIFY_SOCKET, see sd_notify(3)
 )
 
 // How requests reach a worker.
-const AcceptShared = "shared" // every worker accepts, from one socket
+const (
+	AcceptFront  = "front"  // rota accepts, and forwards each request
+	AcceptShared = "shared" // every worker accepts, from one socket
+)
 
 // How a worker gets its socket.
 const (
 	HandoffAdopt   = "adopt"   // in place of the one that it binds
 	HandoffInherit = "inherit" // through its environment
+	HandoffPort    = "port"    // it binds the port in $PORT, or {port} in its arguments; needs AcceptFront
 )
 
 // Config is all that a pool needs to know. It is a value: a change of it is
@@ -35,9 +41,12 @@ type Config struct {
 	Env     []string // KEY=VALUE, over rota's own environment
 
 	Listen  []listener.Address // empty: what the command binds
-	Accept  string             // AcceptShared
-	Handoff []string           // any of HandoffAdopt, HandoffInherit
-	Ready   string             // ReadyListen or ReadyNotify
+	Accept  string             // AcceptFront or AcceptShared
+	Front   front.Config       // for AcceptFront
+	Handoff []string           // any of HandoffAdopt, HandoffInherit, HandoffPort
+
+	Ready     string // ReadyListen, ReadyHTTP or ReadyNotify
+	ReadyPath string // for ReadyHTTP
 
 	StopSignal     syscall.Signal
 	SampleInterval time.Duration
@@ -48,6 +57,9 @@ func (c Config) Adopts() bool { return slices.Contains(c.Handoff, HandoffAdopt) 
 
 // Inherits tells whether workers get rota's sockets through the environment.
 func (c Config) Inherits() bool { return slices.Contains(c.Handoff, HandoffInherit) }
+
+// GivesPort tells whether workers are told a port to bind.
+func (c Config) GivesPort() bool { return slices.Contains(c.Handoff, HandoffPort) }
 
 // sameRelease tells whether workers of both configurations are alike, so that
 // none has to be replaced.
