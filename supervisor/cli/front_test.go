@@ -127,6 +127,24 @@ func TestFrontWithoutIt(t *testing.T) {
 	}
 }
 
+// Several proxies may stand in one text, in each of the sources.
+func TestTrustedProxiesFromAnywhere(t *testing.T) {
+	const want = "10.0.0.0/8, ::1/128, unix"
+	for name, src := range map[string]sources{
+		"flag":        {args: []string{"--trusted-proxies", "10.0.0.0/8, ::1", "--trusted-proxies", "unix"}},
+		"environment": {environ: []string{"ROTA_TRUSTED_PROXIES=10.0.0.0/8, ::1,unix"}, file: "trusted-proxies: 192.0.2.1"},
+		"file":        {file: "trusted-proxies: ['10.0.0.0/8, ::1', unix]"},
+	} {
+		s, err := src.resolve(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := s.Config.Front; s.value("trusted-proxies").Value != want || len(f.TrustedProxies) != 2 || !f.TrustUnix {
+			t.Errorf("%s: %+v, front %+v; want %s", name, s.value("trusted-proxies"), f, want)
+		}
+	}
+}
+
 // A socket that rota was handed is an address to serve, too.
 func TestPortOfHandedSocket(t *testing.T) {
 	_, err := sources{args: []string{"--accept", "front", "--handoff", "port"}, environ: []string{"LISTEN_FDS=1"}}.resolve(t)
