@@ -47,6 +47,10 @@ func (s *Socket) Asked() Address {
 // is -1 for a socket that only the worker has.
 func (s *Socket) FD() int { return s.fd }
 
+// Inherited tells whether rota was started with the socket, which whoever made
+// it may hold too.
+func (s *Socket) Inherited() bool { return s.inherited }
+
 // Inode names the socket in /proc/PID/fd of whatever process has it.
 func (s *Socket) Inode() uint64 { return s.inode }
 
