@@ -53,7 +53,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	for _, w := range settings.Warnings {
 		sv.log.warn(w)
 	}
-	metrics := admin.NewMetrics()
+	metrics := admin.NewMetrics(settings.Config.Accept)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
