@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -213,6 +215,28 @@ func TestAccessLogStuck(t *testing.T) {
 		}
 		close(out.gate)
 	})
+}
+
+// Once nobody reads standard output any more, lines are lost, and rota is not.
+func TestAccessLogReaderGone(t *testing.T) {
+	if os.Getenv("READER_GONE") != "" {
+		l := (&service{}).openAccessLog(&Settings{AccessLog: "text"})
+		l.answered(numbered(0))
+		l.close(func(text string) { fmt.Fprintln(os.Stderr, text) })
+		os.Exit(0)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	var said bytes.Buffer
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env, child.Stdout, child.Stderr = append(os.Environ(), "READER_GONE=1"), w, &said
+	if err := child.Run(); err != nil || !strings.Contains(said.String(), "has lost 1 lines: write /dev/stdout: broken pipe") {
+		t.Errorf("%v: %s", err, said.String())
+	}
 }
 
 func TestAccessLogOff(t *testing.T) {
