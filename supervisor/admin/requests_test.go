@@ -55,7 +55,7 @@ func TestRequestsBeforeTheFirst(t *testing.T) {
 	for _, code := range []int{200, 400, 431, 499, 500, 502, 503} {
 		fmt.Fprintf(&want, "rota_http_requests_total{code=\"%d\"} 0\n", code)
 	}
-	for _, reason := range []string{"full", "timeout", "unready", "stopping"} {
+	for _, reason := range []string{"full", "timeout", "unready"} {
 		fmt.Fprintf(&want, "rota_http_requests_shed_total{reason=%q} 0\n", reason)
 	}
 	for _, reason := range []string{"connect", "closed", "malformed", "header", "truncated", "tls", "ended"} {
@@ -110,7 +110,6 @@ rota_http_requests_total{code="502"} 3
 rota_http_requests_total{code="503"} 2
 rota_http_requests_total{code="other"} 3
 rota_http_requests_shed_total{reason="full"} 1
-rota_http_requests_shed_total{reason="stopping"} 0
 rota_http_requests_shed_total{reason="timeout"} 1
 rota_http_requests_shed_total{reason="unready"} 0
 rota_http_worker_errors_total{reason="closed"} 1
