@@ -1,0 +1,53 @@
+package front
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+// recorder passes an answer on to the client and notes what it was.
+type recorder struct {
+	http.ResponseWriter
+	front *Front
+	http1 bool
+	code  int
+	bytes int64
+}
+
+// Unwrap lets http.ResponseController find what the recorder does not have.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) WriteHeader(code int) {
+	h := r.Header()
+	if code < 200 && code != http.StatusSwitchingProtocols {
+		r.ResponseWriter.WriteHeader(code)
+		return
+	}
+	r.code = code
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+	if r.front.closing.Load() && code != http.StatusSwitchingProtocols {
+		h.Set("Connection", "close")
+	}
+	r.ResponseWriter.WriteHeader(code)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.code == 0 {
+		r.WriteHeader(http.StatusOK)
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Hijack takes the connection over for another protocol.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if p, ok := c.(interface{ passthrough() }); ok {
+		p.passthrough()
+	}
+	return c, rw, err
+}
