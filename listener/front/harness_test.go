@@ -88,7 +88,7 @@ func startOn(t testing.TB, network, addr string, changes ...func(*front.Config))
 	ln.Close() // the copy lives
 	r.front = front.New(c, front.Hooks{Answered: r.answered, Spent: func(id uint64) { r.spent <- id }})
 	t.Cleanup(r.stop)
-	if err := r.front.Listen(int(r.socket.Fd())); err != nil {
+	if err := r.front.Listen(int(r.socket.Fd()), true); err != nil {
 		t.Fatalf("the front cannot listen: %s", err)
 	}
 	return r
