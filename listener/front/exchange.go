@@ -18,6 +18,7 @@ type exchange struct {
 	health   bool
 	cancel   context.CancelCauseFunc
 	upgraded atomic.Bool
+	open     *answerBody // the worker's answer, once there is one
 	answer   Answer
 }
 
@@ -106,6 +107,7 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 			w.link.drop(c)
 		}
 	}}
+	x.open = body
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		x.upgraded.Store(true)
@@ -141,8 +143,11 @@ func idempotent(r *http.Request) bool {
 	return false
 }
 
-// passOn tells the client of an interim answer.
+// passOn tells the client of an interim answer, which HTTP/1.0 does not know.
 func passOn(out *http.Request, res *http.Response) {
+	if !out.ProtoAtLeast(1, 1) {
+		return
+	}
 	trace := httptrace.ContextClientTrace(out.Context())
 	if trace != nil && trace.Got1xxResponse != nil {
 		// An error of it means that the client has gone, which its context tells too.
