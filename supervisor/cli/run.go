@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
+	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
 )
@@ -65,6 +66,10 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 				// A no-op but under systemd with Type=notify.
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 			}
+		},
+		Answered: func(a front.Answer) {
+			metrics.Answered(a)
+			access.answered(a)
 		},
 		Stdout: int(os.Stdout.Fd()),
 		Stderr: int(os.Stderr.Fd()),
