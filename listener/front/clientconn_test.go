@@ -23,7 +23,7 @@ type clientServer struct {
 	served []string // what the handler was called for: method, target, body or its error
 }
 
-func startServer(t *testing.T, l clientListener, handler http.HandlerFunc) *clientServer {
+func startServer(t *testing.T, l clientListener, handler http.HandlerFunc, configure ...func(*http.Server)) *clientServer {
 	t.Helper()
 	inner, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -38,6 +38,9 @@ func startServer(t *testing.T, l clientListener, handler http.HandlerFunc) *clie
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: handler, ConnState: clientState, Protocols: protocols, ReadHeaderTimeout: 20 * time.Second}
+	for _, c := range configure {
+		c(server)
+	}
 	go server.Serve(&l)
 	t.Cleanup(func() { server.Close() })
 	return s

@@ -132,7 +132,7 @@ func FuzzFraming(f *testing.F) {
 func piecewise(t *testing.T, data []byte, size int) {
 	one, n1, err1 := feed(string(data), 1)
 	some, n2, err2 := feed(string(data), size)
-	if !one.off && strings.HasPrefix(string(data), preface[:prefaceLine]) {
+	if err1 == err2 && !one.off && strings.HasPrefix(string(data), "PRI * HTTP/2") {
 		return // how much of a half preface is accepted depends on it
 	}
 	if n1 != n2 || err1 != err2 || one.state != some.state {

@@ -82,6 +82,7 @@ var badHeaders = map[string]badRequest{
 	"bare CR in line":      {"GET / HTTP/1.1\rHost: x\r\n\r\n", "CR without LF"},
 	"preface, then GET":    {"PRI * HTTP/2.0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", "version"},
 	"preface, other end":   {"PRI * HTTP/2.0\r\n\r\nSM\r\n\rx", "version"},
+	"preface, other line":  {"PRI * HTTP/2.\r\nHost: x\r\n\r\n", "version"},
 	"preface too late":     {"\r\n" + preface, "version"},
 	"bare LF in header":    {"GET / HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", "LF without CR"},
 	"bare CR in header":    {get("X: y\rContent-Length: 5\r\n"), "CR without LF"},
