@@ -225,6 +225,25 @@ func TestFramingRefuses(t *testing.T) {
 	}
 }
 
+func TestTextLen(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			for _, filler := range []string{" ", "~", "\t", "\x80", "\xff"} {
+				for _, next := range []string{filler, "!", "\x80", "\n"} {
+					data := strings.Repeat(filler, at) + string([]byte{byte(c)}) + next + strings.Repeat(filler, 9) + "\r"
+					want := 0
+					for isText(data[want]) {
+						want++
+					}
+					if n := textLen([]byte(data)); n != want {
+						t.Fatalf("%q: %d; want %d", data, n, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestPassthrough(t *testing.T) {
 	f, _, err := feed(get("Connection: upgrade\r\nUpgrade: websocket\r\n"), 10)
 	if err != nil {
