@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/policy"
 	"rota/procstats"
 	"rota/supervisor/launch"
@@ -91,6 +92,9 @@ func New(config Config, options Options) (*Supervisor, error) {
 
 // Sockets are what the pool listens on.
 func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
+
+// Front is what accepts for the pool; nil unless Config.Accept is AcceptFront.
+func (s *Supervisor) Front() *front.Front { return nil }
 
 // Run starts the workers and keeps them until it is told to stop; a context
 // that ends is that too. It returns the exit code for rota.

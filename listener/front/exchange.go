@@ -141,8 +141,11 @@ func idempotent(r *http.Request) bool {
 	return false
 }
 
-// passOn tells the client of an interim answer.
+// passOn tells the client of an interim answer, which HTTP/1.0 does not know.
 func passOn(out *http.Request, res *http.Response) {
+	if !out.ProtoAtLeast(1, 1) {
+		return
+	}
 	trace := httptrace.ContextClientTrace(out.Context())
 	if trace != nil && trace.Got1xxResponse != nil {
 		// An error of it means that the client has gone, which its context tells too.

@@ -43,11 +43,35 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Hijack takes the connection over for another protocol.
+// Hijack takes the connection over for another protocol. What the client sent
+// right behind its request belongs to that.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	r.code = http.StatusSwitchingProtocols
 	if p, ok := c.(interface{ passthrough() }); ok {
 		p.passthrough()
 	}
-	return c, rw, err
+	if rw.Reader.Buffered() > 0 {
+		c = &hijacked{c, rw.Reader}
+	}
+	return c, rw, nil
+}
+
+// hijacked is a client's connection of which some bytes were read already.
+type hijacked struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (h *hijacked) Read(p []byte) (int, error) { return h.in.Read(p) }
+
+// CloseWrite tells the client that no more will come.
+func (h *hijacked) CloseWrite() error {
+	if c, ok := h.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
 }
