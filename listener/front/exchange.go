@@ -18,6 +18,7 @@ type exchange struct {
 	health   bool
 	cancel   context.CancelCauseFunc
 	upgraded atomic.Bool
+	open     *answerBody // the worker's answer, once there is one
 	answer   Answer
 }
 
@@ -106,6 +107,7 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 			w.link.drop(c)
 		}
 	}}
+	x.open = body
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:
 		x.upgraded.Store(true)

@@ -92,6 +92,7 @@ func (x *exchange) sendHTTP2(out *http.Request, w *worker) (*http.Response, *fai
 		return nil, &failure{reason: reason, err: err, unseen: reason == FailConnect}
 	}
 	stream := res.Body
-	res.Body = &answerBody{ReadCloser: stream, exchange: x, worker: w, finish: func(bool) { stream.Close() }}
+	x.open = &answerBody{ReadCloser: stream, exchange: x, worker: w, finish: func(bool) { stream.Close() }}
+	res.Body = x.open
 	return res, nil
 }

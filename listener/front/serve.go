@@ -120,6 +120,9 @@ func (x *exchange) fail(reason string, err error) {
 // over tells of a request that is over. It runs while the handler unwinds, also
 // when that panics to cut the client's connection.
 func (x *exchange) over(out *recorder) {
+	if x.open != nil {
+		x.open.end(errAbandoned) // an upgraded connection is closed by a goroutine, some time
+	}
 	a := &x.answer
 	if x.upgraded.Load() {
 		a.Kind = KindUpgrade
