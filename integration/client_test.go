@@ -1,41 +1,18 @@
 package integration
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
-	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// kind is a way in which clients ask.
-type kind struct {
-	name string
-	body int  // bytes to POST; 0 for a GET
-	keep bool // one connection for all requests, not one for each
-}
-
-var kinds = []kind{
-	{name: "new connections"},
-	{name: "kept GET", keep: true},
-	{name: "kept POST 1 KiB", body: 1 << 10, keep: true},
-	{name: "kept POST 256 KiB", body: 256 << 10, keep: true},
-}
 
 // clients ask one server, each one request after another and none twice: what
 // is not answered is lost. They tell whether an answer is the worker's by what
@@ -124,7 +101,7 @@ func (c *clients) run(ctx context.Context, k kind) {
 			t.lost[why]++
 			t.failed = append(t.failed, failure{began, ended, why})
 		})
-		if err != nil || !k.keep || conn.closing {
+		if conn != nil && conn.ends {
 			if err == nil && k.keep {
 				c.note(k, func(t *tally) { t.reopened++ })
 			}
@@ -217,78 +194,4 @@ func (t *tally) quantile(share float64) time.Duration {
 	}
 	sorted := slices.Sorted(slices.Values(t.took))
 	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)].Round(100 * time.Microsecond)
-}
-
-// connection is one of a client's.
-type connection struct {
-	*net.TCPConn
-	r       *bufio.Reader
-	closing bool // the server has said that it will close it
-}
-
-func connect(addr string) (*connection, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	return &connection{TCPConn: conn.(*net.TCPConn), r: bufio.NewReader(conn)}, nil
-}
-
-func (c *connection) close() {
-	if c != nil {
-		c.TCPConn.Close()
-	}
-}
-
-// gone tells whether the server has closed the connection, or sent what nobody
-// asked for.
-func (c *connection) gone() bool {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return true
-	}
-	open := false
-	_ = raw.Control(func(fd uintptr) {
-		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		open = errors.Is(err, unix.EAGAIN)
-	})
-	return !open || c.r.Buffered() > 0
-}
-
-// ask sends one request, once, and checks that the answer is a worker's to just
-// this request.
-func (c *connection) ask(k kind, path string, body []byte, want string) error {
-	_ = c.SetDeadline(time.Now().Add(patience))
-	var head strings.Builder
-	if k.body == 0 {
-		fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, c.RemoteAddr())
-	} else {
-		fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n",
-			path, c.RemoteAddr(), k.body)
-	}
-	if !k.keep {
-		head.WriteString("Connection: close\r\n")
-	}
-	head.WriteString("\r\n")
-	request := net.Buffers{[]byte(head.String()), body}
-	if _, err := request.WriteTo(c.TCPConn); err != nil {
-		return fmt.Errorf("send: %w", err)
-	}
-	response, err := http.ReadResponse(c.r, nil)
-	if err != nil {
-		return fmt.Errorf("answer: %w", err)
-	}
-	defer response.Body.Close()
-	got, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("body: %w", err)
-	}
-	c.closing = response.Close
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("status: %d", response.StatusCode)
-	}
-	if _, err := parseAnswer(string(got)); err != nil || !bytes.HasSuffix(got, []byte(want+"\n")) {
-		return fmt.Errorf("not the worker's answer: %q, want %s", got, want)
-	}
-	return nil
 }

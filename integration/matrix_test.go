@@ -71,6 +71,18 @@ func newMatrix(t *testing.T, c *clients, command func(*testing.T, string) []stri
 	return m
 }
 
+// cut is how many requests were ended unfinished, as the pool counts them.
+func (p *pool) cut() (n float64) {
+	p.t.Helper()
+	values, _ := p.scrape()
+	for series, value := range values {
+		if strings.HasPrefix(series, "rota_requests_cut_total") {
+			n += value
+		}
+	}
+	return n
+}
+
 func (m *matrix) write(more string) {
 	m.t.Helper()
 	quoted := make([]string, len(m.command))
@@ -183,9 +195,8 @@ func (m *matrix) finish() {
 	m.t.Helper()
 	m.clients.halt()
 	m.clients.nothingLost(m.t)
-	values, _ := m.scrape()
-	if cut := values["rota_requests_cut_total"]; cut != 0 {
-		m.t.Errorf("%v requests were cut, as rota counts them", cut)
+	if n := m.cut(); n != 0 {
+		m.t.Errorf("%v requests were cut, as rota counts them", n)
 	}
 	for _, k := range kinds {
 		m.t.Logf("%-18s %s", k.name, m.clients.tallies[k.name])
