@@ -25,6 +25,7 @@ type clients struct {
 
 	leak atomic.Int64 // KiB that each request makes a worker keep
 
+	began   time.Time
 	ids     atomic.Int64
 	mu      sync.Mutex
 	tallies map[string]*tally // by kind
@@ -51,7 +52,7 @@ type failure struct {
 // begin lets the clients ask until halt, or the end of the test.
 func (c *clients) begin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	c.stop = cancel
+	c.stop, c.began = cancel, time.Now()
 	c.tallies = map[string]*tally{}
 	for _, k := range kinds {
 		c.tallies[k.name] = &tally{lost: map[string]int{}}
@@ -152,6 +153,11 @@ func (c *clients) lost() (all map[string]int) {
 		}
 	}
 	return all
+}
+
+// rate is how many were answered each second so far.
+func (c *clients) rate() float64 {
+	return float64(c.answered()) / time.Since(c.began).Seconds()
 }
 
 // failures are the lost requests of all kinds, when all clients have ended.

@@ -153,10 +153,11 @@ func (m *matrix) age(cycles int) {
 }
 
 // memory has the requests leak under a limit that is not far above what the
-// workers have.
+// workers have, so that each is over it after about a second.
 func (m *matrix) memory(cycles int) {
 	m.t.Helper()
-	const room, leak = 32 * mib, 256 // bytes, KiB
+	const room = 32 * mib
+	rate := m.clients.rate() / matrixWorkers
 	var most float64
 	awaitSamples(m.t, m.pool, 1, func(values map[string]float64) {
 		for name, value := range values {
@@ -165,7 +166,7 @@ func (m *matrix) memory(cycles int) {
 			}
 		}
 	})
-	m.clients.leak.Store(leak)
+	m.clients.leak.Store(max(4, int64(room/rate)>>10))
 	m.set(fmt.Sprintf("max-memory: %d\n", int64(most)+room))
 	m.further("cycles for memory", cycles, cycleDone("memory"))
 	m.clients.leak.Store(0)
