@@ -45,8 +45,13 @@ type tally struct {
 
 // failure is a request that was lost.
 type failure struct {
+	kind         string
 	began, ended time.Time
 	why          string
+}
+
+func (f failure) String() string {
+	return fmt.Sprintf("%s: %s, from %s to %s", f.kind, f.why, f.began.Format(time.StampMicro), f.ended.Format(time.StampMicro))
 }
 
 // begin lets the clients ask until halt, or the end of the test.
@@ -100,7 +105,7 @@ func (c *clients) run(ctx context.Context, k kind) {
 			}
 			why := cause(err)
 			t.lost[why]++
-			t.failed = append(t.failed, failure{began, ended, why})
+			t.failed = append(t.failed, failure{k.name, began, ended, why})
 		})
 		if conn != nil && conn.ends {
 			if err == nil && k.keep {

@@ -42,7 +42,7 @@ func TestCrash(t *testing.T) {
 	at := make([]int, kills)
 	for _, f := range c.failures() {
 		if f.why != "status: 502" {
-			t.Errorf("a request was not answered: %s", f.why)
+			t.Errorf("a request was not answered: %v", f)
 		}
 		found := false
 		for i, k := range killed {
@@ -52,7 +52,7 @@ func TestCrash(t *testing.T) {
 			}
 		}
 		if !found {
-			t.Errorf("%s between %s and %s, when no worker was killed", f.why, f.began, f.ended)
+			t.Errorf("no worker was killed meanwhile: %v", f)
 		}
 	}
 	for i, n := range at {
