@@ -202,6 +202,7 @@ func (sv *service) reload(roll bool, reason string) {
 		"admin":      settings.Admin == sv.started.Admin,
 		"log-format": settings.LogFormat == sv.started.LogFormat,
 		"log-file":   settings.LogFile == sv.started.LogFile,
+		"access-log": settings.AccessLog == sv.started.AccessLog,
 	} {
 		if !same {
 			sv.log.warn(name + " changes with the next start of rota")
