@@ -1,8 +1,8 @@
 // Streams is a server of what goes on for long. It knows nothing of signals.
 //
 //	/echo      a WebSocket that says again what it is told
-//	/events    server-sent events with growing numbers: ?n= of them, else for
-//	           ever, every 20 ms, the first at once
+//	/events    server-sent events with growing numbers, one every 20 ms, until
+//	           the file ?until= is there, and then one last that says so
 //	/upload    tells how many bytes it was sent, and their checksum
 //	/download  sends ?bytes= of a pattern, and its checksum in a trailer
 package main
@@ -29,19 +29,19 @@ func main() {
 }
 
 func events(w http.ResponseWriter, r *http.Request) {
-	last, _ := strconv.Atoi(r.URL.Query().Get("n"))
 	w.Header().Set("Content-Type", "text/event-stream")
 	every := time.NewTicker(20 * time.Millisecond)
 	defer every.Stop()
 	for n := 1; ; n++ {
 		fmt.Fprintf(w, "data: %d\n\n", n)
 		w.(http.Flusher).Flush()
-		if n == last {
-			return
-		}
 		select {
 		case <-every.C:
 		case <-r.Context().Done():
+			return
+		}
+		if _, err := os.Stat(r.URL.Query().Get("until")); err == nil {
+			fmt.Fprint(w, "data: last\n\n")
 			return
 		}
 	}
