@@ -19,7 +19,7 @@ func BenchmarkSharedGo(b *testing.B) {
 	hello := buildServer(b, "hello")
 	addr, port := benchPort(b)
 	for b.Loop() {
-		compare(b, rotaServing("shared", addr, []string{"PORT=" + port}, hello), bare(addr, hello))
+		compare(b, rotaServing("shared", addr, []string{"PORT=" + port}, hello), bare(b, hello))
 	}
 }
 
@@ -44,11 +44,12 @@ func BenchmarkSharedNode(b *testing.B) {
 		b.Fatal(err)
 	}
 	addr, port := benchPort(b)
-	cluster := contender{"cluster", addr, func(b *testing.B) serving {
+	clusterAddr, clusterPort := benchPort(b)
+	cluster := contender{"cluster", clusterAddr, func(b *testing.B) serving {
 		cmd := exec.Command(node, script)
-		cmd.Env = append(os.Environ(), "PORT="+port, "CLUSTER=1")
+		cmd.Env = append(os.Environ(), "PORT="+clusterPort, "CLUSTER=1")
 		stop := spawn(b, cmd)
-		awaitAnswer(b, addr)
+		awaitAnswer(b, clusterAddr)
 		return serving{0, stop}
 	}}
 	for b.Loop() {

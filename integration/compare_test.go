@@ -16,10 +16,11 @@ import (
 )
 
 // Benchmarks compare rota with the same program without it, or behind something
-// else, in one run and in turns, because machines drift. What counts is the ratio.
+// else, in one run and in short turns, because machines drift and have other
+// things to do. What counts is the ratio of neighbours.
 const (
-	benchRounds  = 5
-	benchSeconds = 3
+	benchRounds  = 15
+	benchSpan    = time.Second
 	benchClients = 32
 )
 
@@ -53,29 +54,26 @@ type serving struct {
 // microseconds a request.
 type measured struct{ rate, p99, cpu []float64 }
 
-// turns lets contenders serve in turns.
+// turns starts contenders, each on an address of its own, and loads them in turns.
 func turns(b *testing.B, contenders ...contender) map[string]*measured {
 	b.Helper()
-	results := map[string]*measured{}
+	results, running := map[string]*measured{}, map[string]serving{}
 	for _, c := range contenders {
-		results[c.name] = &measured{}
+		results[c.name], running[c.name] = &measured{}, c.start(b)
+		defer running[c.name].stop()
 	}
-	for round := range benchRounds {
-		order := slices.Clone(contenders)
-		if round%2 == 1 {
-			slices.Reverse(order)
-		}
+	order := slices.Clone(contenders)
+	for range benchRounds {
+		slices.Reverse(order)
 		for _, c := range order {
-			s := c.start(b)
-			hammer(b, c.addr, 500*time.Millisecond) // warm
-			pids := proxyProcesses(c, s)
+			hammer(b, c.addr, benchSpan/5) // warm
+			pids := proxyProcesses(c, running[c.name])
 			before := cpuOf(b, pids)
-			rate, p99 := hammer(b, c.addr, benchSeconds*time.Second)
+			rate, p99 := hammer(b, c.addr, benchSpan)
 			used := cpuOf(b, pids) - before
-			s.stop()
 			m := results[c.name]
 			m.rate, m.p99 = append(m.rate, rate), append(m.p99, p99)
-			m.cpu = append(m.cpu, float64(used.Microseconds())/(rate*benchSeconds))
+			m.cpu = append(m.cpu, float64(used.Microseconds())/(rate*benchSpan.Seconds()))
 		}
 	}
 	return results
@@ -177,7 +175,8 @@ func rotaServing(accept, addr string, env []string, command ...string) contender
 }
 
 // bare is two processes of hello on one socket that they inherit.
-func bare(addr, hello string, env ...string) contender {
+func bare(b *testing.B, hello string, env ...string) contender {
+	addr, _ := benchPort(b)
 	return contender{"bare", addr, func(b *testing.B) serving {
 		l, err := net.Listen("tcp4", addr)
 		if err != nil {

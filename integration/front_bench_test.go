@@ -55,7 +55,7 @@ func BenchmarkFrontHandler(b *testing.B) {
 			addr, port := benchPort(b)
 			for b.Loop() {
 				compare(b, rotaServing("front", addr, []string{"PORT=" + port, "DELAY=" + delay}, hello),
-					bare(addr, hello, "DELAY="+delay))
+					bare(b, hello, "DELAY="+delay))
 			}
 		})
 	}
