@@ -94,7 +94,7 @@ func (f *Front) Listen(fd int, ours bool) error {
 	f.mu.Lock()
 	f.sockets = append(f.sockets, s)
 	f.mu.Unlock()
-	go func() { _ = f.server.Serve(s) }() // it ends when the socket is closed
+	go func() { _ = f.server.Serve(&clientListener{Listener: s}) }() // it ends when the socket is closed
 	return nil
 }
 
