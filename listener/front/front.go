@@ -55,7 +55,7 @@ func New(c Config, hooks Hooks) *Front {
 		ReadHeaderTimeout: c.HeaderTimeout,
 		IdleTimeout:       c.IdleTimeout,
 		MaxHeaderBytes:    c.MaxHeader,
-		ConnState:         f.clients.note,
+		ConnState:         f.connState,
 		ErrorLog:          f.log,
 		Protocols:         new(http.Protocols),
 		// `OPTIONS *` is for the worker to answer.
