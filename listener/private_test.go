@@ -292,6 +292,9 @@ func TestRescue(t *testing.T) {
 		}
 		waiting[conn.LocalAddr().String()] = conn
 	}
+	if err := unix.SetNonblock(h.FD(), false); err != nil { // as a plain program has it
+		t.Fatal(err)
+	}
 	taken, _, err := unix.Accept(h.FD()) // the worker had one in its hands
 	if err != nil {
 		t.Fatal(err)
@@ -323,6 +326,9 @@ func TestRescue(t *testing.T) {
 		if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s was left open: %v", conn.LocalAddr(), err)
 		}
+	}
+	if flags, err := unix.FcntlInt(uintptr(h.FD()), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("the socket's flags are %#o (%v), want them as they were", flags, err)
 	}
 	if _, err := s.Dial(1); err == nil {
 		t.Error("a worker that has gone is reached")
