@@ -44,6 +44,12 @@ func (f *Front) Close(done func()) {
 	}()
 }
 
+// connState follows the clients' connections.
+func (f *Front) connState(c net.Conn, state http.ConnState) {
+	clientState(c, state)
+	f.clients.note(c, state)
+}
+
 // socket is a listening socket that can be stopped without losing whoever waits
 // in its queue.
 type socket struct {

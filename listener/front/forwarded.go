@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -14,8 +15,9 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	in, out := p.In, p.Out
 	out.URL.Scheme, out.URL.Host = "http", in.Host
 	out.Trailer = in.Trailer // filled as the body is read
+	dropLookalikes(out.Header)
 	if x.front.trusts(in) {
-		for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		for _, name := range forwardedFields {
 			if v, ok := in.Header[name]; ok {
 				out.Header[name] = v
 			}
@@ -37,6 +39,21 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 		out.Header.Del("Connection")
 		out.Header.Del("Upgrade")
 		out.Header.Del("Http2-Settings")
+	}
+}
+
+var forwardedFields = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+// dropLookalikes removes X_Forwarded_For and its like: WSGI and CGI servers take
+// an underscore for a dash.
+func dropLookalikes(h http.Header) {
+	for name := range h {
+		if strings.Contains(name, "_") {
+			dashed := http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+			if slices.Contains(forwardedFields, dashed) {
+				delete(h, name)
+			}
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func New(c Config, hooks Hooks) *Front {
 		ReadHeaderTimeout: c.HeaderTimeout,
 		IdleTimeout:       c.IdleTimeout,
 		MaxHeaderBytes:    c.MaxHeader,
-		ConnState:         f.clients.note,
+		ConnState:         f.connState,
 		ErrorLog:          f.log,
 		Protocols:         new(http.Protocols),
 		// `OPTIONS *` is for the worker to answer.
@@ -94,7 +94,7 @@ func (f *Front) Listen(fd int, ours bool) error {
 	f.mu.Lock()
 	f.sockets = append(f.sockets, s)
 	f.mu.Unlock()
-	go func() { _ = f.server.Serve(s) }() // it ends when the socket is closed
+	go func() { _ = f.server.Serve(&clientListener{Listener: s}) }() // it ends when the socket is closed
 	return nil
 }
 

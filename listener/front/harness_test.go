@@ -39,6 +39,7 @@ type rig struct {
 	clients []net.Conn
 	ids     []uint64
 	closed  bool
+	before  map[string]string // goroutines that an earlier test left behind, which said so
 }
 
 // defaults are a configuration in which nothing comes to its limit.
@@ -78,6 +79,7 @@ func startOn(t testing.TB, network, addr string, changes ...func(*front.Config))
 		TB: t, network: network, addr: ln.Addr().String(),
 		answers: make(chan told, 1<<16), spent: make(chan uint64, 1<<10),
 	}
+	r.before = goroutines()
 	if unix, ok := ln.(*net.UnixListener); ok {
 		unix.SetUnlinkOnClose(false)
 	}
@@ -116,12 +118,19 @@ func (r *rig) stop() {
 		r.front.Remove(id, nil)
 	}
 	r.socket.Close()
-	await(r.TB, "the end of the front's goroutines", func() bool { return len(goroutines()) == 0 })
-	if r.Failed() {
-		for _, g := range goroutines() {
-			r.Log(g)
-		}
+	await(r.TB, "the end of the front's goroutines", func() bool { return len(r.left()) == 0 })
+	for _, g := range r.left() {
+		r.Log(g)
 	}
+}
+
+// left are the front's goroutines.
+func (r *rig) left() map[string]string {
+	all := goroutines()
+	for id := range r.before {
+		delete(all, id)
+	}
+	return all
 }
 
 // close closes the front, once, and waits until it is done.
@@ -148,13 +157,15 @@ func (r *rig) closing() <-chan struct{} {
 	return done
 }
 
-// goroutines are those with a function of the front in their stack, or made by one.
-func goroutines() []string {
+// goroutines are those with a function of the front in their stack, or made by
+// one: the stacks, by "goroutine 1".
+func goroutines() map[string]string {
 	buf := make([]byte, 4<<20)
-	var own []string
+	own := map[string]string{}
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if strings.Contains(g, "rota/listener/front.") {
-			own = append(own, g)
+			id, _, _ := strings.Cut(g, " [")
+			own[id] = g
 		}
 	}
 	return own

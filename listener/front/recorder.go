@@ -51,9 +51,6 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	r.code = http.StatusSwitchingProtocols
-	if p, ok := c.(interface{ passthrough() }); ok {
-		p.passthrough()
-	}
 	if rw.Reader.Buffered() > 0 {
 		c = &hijacked{c, rw.Reader}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httputil"
+	"os"
 	"time"
 )
 
@@ -89,7 +90,11 @@ func (x *exchange) refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.As(err, &client):
 		x.answer.Error = err
 		header.Set("Connection", "close")
-		http.Error(w, "the request's body did not come as announced", http.StatusBadRequest)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			http.Error(w, "the request's body did not come in time", http.StatusRequestTimeout)
+			return
+		}
+		http.Error(w, "the request's body is malformed", http.StatusBadRequest)
 	case errors.Is(err, errCut):
 		x.fail(FailEnded, err)
 		http.Error(w, "the worker was ended before it had answered", http.StatusBadGateway)

@@ -47,7 +47,7 @@ func TestResolveFront(t *testing.T) {
 }
 
 func TestFrontDefaults(t *testing.T) {
-	s, err := sources{args: []string{"--accept", "front"}}.resolve(t)
+	s, err := sources{}.resolve(t)
 	if err != nil {
 		t.Fatal(err)
 	}
