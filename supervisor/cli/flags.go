@@ -30,20 +30,21 @@ const (
 	groupMemory   = "Memory"
 	groupRestarts = "Restarts"
 	groupLife     = "Life of a worker"
+	groupFront    = "Front" // each setting of it needs --accept front
 	groupAround   = "Around it"
 )
 
-var groups = []string{groupPool, groupMemory, groupRestarts, groupLife, groupAround}
+var groups = []string{groupPool, groupMemory, groupRestarts, groupLife, groupFront, groupAround}
 
 var schema = []*setting{
 	{group: groupPool, name: "workers", short: "w", kind: "N|auto", def: auto, set: setWorkers,
 		usage: "copies of the command; auto: WEB_CONCURRENCY, else the CPUs that the container may use"},
 	{group: groupPool, name: "listen", short: "l", kind: "ADDR", unset: "what the command binds", repeats: true, set: setListen,
 		usage: "serve on :8080, host:port or unix:/path; may repeat (default what the command binds)"},
-	{group: groupPool, name: "accept", kind: "MODE", def: "shared", set: setAccept,
-		usage: "who accepts connections; shared: every worker, from one socket"},
+	{group: groupPool, name: "accept", kind: "MODE", def: "front", set: setAccept,
+		usage: "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket"},
 	{group: groupPool, name: "handoff", kind: "HOW,...", def: "adopt,inherit", repeats: true, splits: true, set: setHandoff,
-		usage: "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment"},
+		usage: "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment, port: it binds $PORT, or {port} in its arguments"},
 	{group: groupPool, name: "env", kind: "KEY=VALUE", unset: "none", repeats: true, pairs: true, set: setEnv,
 		usage: "set a variable for the workers; may repeat"},
 
@@ -62,6 +63,8 @@ var schema = []*setting{
 		usage: "most that is taken off that age at random; auto: a tenth of it, divided by the workers"},
 	{group: groupRestarts, name: "restart-cron", kind: "EXPR", def: off, set: setRestartCron,
 		usage: `replace all at set times, like "0 4 * * *" or "TZ=Europe/Berlin @daily"`},
+	{group: groupRestarts, name: "max-requests", kind: "N", def: off, set: setMaxRequests,
+		usage: "replace a worker that has had so many requests; needs the front"},
 	{group: groupRestarts, name: "max-surge", kind: "N", def: "1", set: setMaxSurge,
 		usage: "workers above the number asked for, while one is replaced"},
 	{group: groupRestarts, name: "max-unavailable", kind: "N", def: "0", set: setMaxUnavailable,
@@ -72,7 +75,9 @@ var schema = []*setting{
 		usage: "replace all when this file changes; may repeat"},
 
 	{group: groupLife, name: "ready", kind: "HOW", def: "listen", set: setReady,
-		usage: "when a worker is ready; listen: it listens, notify: it says so to $NOTIFY_SOCKET"},
+		usage: "when a worker is ready; listen: it listens, http: it answers ready-path with 2xx or 3xx, notify: it says so to $NOTIFY_SOCKET"},
+	{group: groupLife, name: "ready-path", kind: "/PATH", def: "/", set: setReadyPath,
+		usage: "what it is asked for, with --ready http"},
 	{group: groupLife, name: "start-timeout", kind: "TIME", def: "60s", set: setStartTimeout,
 		usage: "most between start and ready"},
 	{group: groupLife, name: "stop-signal", kind: "SIGNAL", def: "TERM", set: setStopSignal,
@@ -83,6 +88,29 @@ var schema = []*setting{
 		usage: "from then until it is killed"},
 	{group: groupLife, name: "shutdown-delay", kind: "TIME", def: "0s", set: setShutdownDelay,
 		usage: "go on serving for so long after being asked to exit"},
+
+	{group: groupFront, name: "max-concurrency", kind: "N", def: off, set: setMaxConcurrency,
+		usage: "requests that a worker has at once"},
+	{group: groupFront, name: "queue", kind: "N", def: "1000", set: setQueue,
+		usage: "requests that may wait for a worker; beyond that, 503 at once"},
+	{group: groupFront, name: "queue-timeout", kind: "TIME", def: "10s", set: setQueueTimeout,
+		usage: "most that a request waits before it gets 503"},
+	{group: groupFront, name: "health-path", kind: "/PATH", def: off, set: setHealthPath,
+		usage: "the path whose requests are never shed and wait behind nobody"},
+	{group: groupFront, name: "slow-start", kind: "TIME", def: "0s", set: setSlowStart,
+		usage: "time over which the share of a fresh worker rises"},
+	{group: groupFront, name: "trusted-proxies", kind: "CIDR,...", unset: "none", repeats: true, splits: true, set: setTrustedProxies,
+		usage: "proxies whose X-Forwarded-* and Forwarded headers are kept; unix: whoever comes over a unix socket"},
+	{group: groupFront, name: "header-timeout", kind: "TIME", def: "30s", set: setHeaderTimeout,
+		usage: "most between a request's first byte and the end of its header"},
+	// Longer than the 60 s for which load balancers keep a connection: the one
+	// that closes it should be theirs.
+	{group: groupFront, name: "idle-timeout", kind: "TIME", def: "75s", set: setIdleTimeout,
+		usage: "most that a kept connection waits for its next request"},
+	{group: groupFront, name: "max-header", kind: "SIZE", def: "64KiB", set: setMaxHeader,
+		usage: "most that a request's header may take, or an answer's"},
+	{group: groupFront, name: "access-log", kind: "FORMAT", def: off, set: setAccessLog,
+		usage: "write a line for each request to standard output: text or json"},
 
 	{group: groupAround, name: "config", kind: "PATH", unset: "none", set: setConfig,
 		usage: "read settings from a YAML file; its keys are named like the flags"},

@@ -69,7 +69,7 @@ func TestResolveDefaults(t *testing.T) {
 	}
 	for _, want := range []Value{
 		{"workers", "3", "WEB_CONCURRENCY"}, {"listen", "what the command binds", "default"},
-		{"accept", "shared", "default"}, {"handoff", "adopt, inherit", "default"}, {"env", "none", "default"},
+		{"accept", "front", "default"}, {"handoff", "adopt, inherit", "default"}, {"env", "none", "default"},
 		{"max-memory", "off", "default"}, {"memory-samples", "3", "default"}, {"memory-metric", "private", "default"},
 		{"sample-interval", "1s", "default"}, {"restart-interval", "off", "default"}, {"restart-jitter", "auto", "default"},
 		{"restart-cron", "off", "default"}, {"max-surge", "1", "default"}, {"max-unavailable", "0", "default"},
@@ -77,7 +77,11 @@ func TestResolveDefaults(t *testing.T) {
 		{"start-timeout", "1m", "default"}, {"stop-signal", "TERM", "default"}, {"drain-timeout", "20s", "default"},
 		{"stop-timeout", "5s", "default"}, {"shutdown-delay", "0s", "default"}, {"config", "none", "default"},
 		{"admin", "127.0.0.1:9797", "default"}, {"log-level", "info", "default"}, {"log-format", "text", "default"},
-		{"log-file", "standard error", "default"}, {"command", "server", "arguments"},
+		{"log-file", "standard error", "default"}, {"ready-path", "/", "default"}, {"max-requests", "off", "default"},
+		{"max-concurrency", "off", "default"}, {"queue", "1000", "default"}, {"queue-timeout", "10s", "default"},
+		{"health-path", "off", "default"}, {"slow-start", "0s", "default"}, {"trusted-proxies", "none", "default"},
+		{"header-timeout", "30s", "default"}, {"idle-timeout", "1m15s", "default"}, {"max-header", "64KiB", "default"},
+		{"access-log", "off", "default"}, {"command", "server", "arguments"},
 	} {
 		if got := s.value(want.Name); got != want {
 			t.Errorf("%+v; want %+v", got, want)
@@ -87,7 +91,7 @@ func TestResolveDefaults(t *testing.T) {
 		t.Errorf("%d values, warnings %q", len(s.Values), s.Warnings)
 	}
 	c, p := s.Config, s.Config.Policy
-	if c.Workers != 3 || c.StopSignal != syscall.SIGTERM || !c.Adopts() || !c.Inherits() || c.Accept != supervisor.AcceptShared ||
+	if c.Workers != 3 || c.StopSignal != syscall.SIGTERM || !c.Adopts() || !c.Inherits() || c.Accept != supervisor.AcceptFront ||
 		c.Ready != supervisor.ReadyListen || c.SampleInterval != time.Second || !slices.Equal(c.Command, []string{"server"}) {
 		t.Errorf("config %+v", c)
 	}
@@ -116,7 +120,7 @@ func TestResolvePrecedence(t *testing.T) {
 		{"flag", sources{file: file, environ: environ, args: flags}, []Value{
 			{"workers", "8", "flag"}, {"max-memory", "800MiB", "flag"}, {"listen", ":8, :9", "flag"},
 			{"env", "D", "flag"}, {"admin", ":8", "flag"}}},
-		{"what does not count is not looked at", sources{file: "max-memory: 40%\naccept: front", args: []string{"--max-memory", "1G", "--accept", "shared"}},
+		{"what does not count is not looked at", sources{file: "max-memory: 40%\naccept: steered", args: []string{"--max-memory", "1G", "--accept", "shared"}},
 			[]Value{{"max-memory", "1GiB", "flag"}}},
 		{"off", sources{file: "max-memory: 1G\nrestart-interval: 1d\nrestart-cron: '@daily'",
 			args: []string{"--max-memory", "off", "--restart-interval", "0", "--restart-cron", "off"}},
@@ -192,12 +196,14 @@ func TestResolveErrors(t *testing.T) {
 		{"-w many", `--workers: "many" is not a number of at least 1, or auto`},
 		{"-l 8080", `--listen: bad address "8080": want :PORT, HOST:PORT, [IPv6]:PORT or unix:/PATH`},
 		{"-l :80 -l :80", `--listen: ":80" is given twice`},
-		{"--accept front", `--accept: "front" is not in this version yet: use shared`},
-		{"--accept steered", `--accept: "steered" is not in this version yet: use shared`},
-		{"--accept shard", `--accept: "shard" is not known (want shared)`},
-		{"--handoff port", `--handoff: "port" needs --accept front, which this version does not have yet: use adopt or inherit`},
-		{"--handoff adopt,magic", `--handoff: "magic" is not known (want adopt or inherit)`},
-		{"--handoff adopt,", `--handoff: "" is not known (want adopt or inherit)`},
+		{"--accept steered", `--accept: "steered" is not in this version yet: use front or shared`},
+		{"--accept shard", `--accept: "shard" is not known (want front or shared)`},
+		{"--accept shared -l :80 --handoff port", `--handoff: "port" needs --accept front, which alone forwards to a port of each worker: use that, or adopt or inherit`},
+		{"--accept front --handoff adopt,port", `--handoff: with port rota does not see which address to serve: say it with --listen`},
+		{"--accept front -l :80 -- server {port}", `--handoff: the command asks for {port}, which port gives, with --accept front: add port`},
+		{"--accept shared -l :80 -- server --port={port}", `--handoff: the command asks for {port}, which port gives, with --accept front: add port`},
+		{"--handoff adopt,magic", `--handoff: "magic" is not known (want adopt, inherit or port)`},
+		{"--handoff adopt,", `--handoff: "" is not known (want adopt, inherit or port)`},
 		{"--handoff inherit", `--handoff: without adopt rota does not see what the command binds: add adopt, or say it with --listen`},
 		{"--max-memory lots", `--max-memory: "lots" is not a size (want 512MiB, 2GiB or 40%)`},
 		{"--max-memory 2G", `--max-memory: 2GiB is above the container's limit of 1GiB in /sys/fs/cgroup/memory.max, where the kernel kills first: want less, like 40%`},
@@ -214,8 +220,10 @@ func TestResolveErrors(t *testing.T) {
 		{"--max-unavailable -1", `--max-unavailable: "-1" is not a number of at least 0`},
 		{"-w 3 --max-unavailable 3", `--max-unavailable: 3 would leave none of 3 workers to serve: want at most 2`},
 		{"--min-uptime -1s", `--min-uptime: "-1s" is negative (want 90s, 12h or 1w2d)`},
-		{"--ready http", `--ready: "http" needs the front, which alone can reach one worker and which this version does not have yet: use listen or notify`},
-		{"--ready soon", `--ready: "soon" is not known (want listen or notify)`},
+		{"--accept shared --ready http", `--ready: "http" needs --accept front, which alone can reach one worker: use that, or listen or notify`},
+		{"--ready soon", `--ready: "soon" is not known (want listen, http or notify)`},
+		{"--ready-path health", `--ready-path: "health" is not a path (want one that begins with /, like /healthz)`},
+		{"--accept shared --max-requests 5", `--max-requests: 5 needs --accept front, which alone counts requests: use that, or off`},
 		{"--start-timeout 0s", `--start-timeout: "0s" is too short (want at least 1ms)`},
 		{"--stop-signal NONE", `--stop-signal: "NONE" is not a signal (want a name like TERM or QUIT, or a number from 1 to 64)`},
 		{"--stop-signal 65", `--stop-signal: "65" is not a signal (want a name like TERM or QUIT, or a number from 1 to 64)`},

@@ -17,6 +17,7 @@ type Settings struct {
 	LogFormat  string   // text or json
 	LogFile    string   // empty for standard error
 	ConfigFile string   // empty for none
+	AccessLog  string   // off, text or json
 	Watch      []string // files whose change rolls the pool
 
 	Values   []Value  // every setting, in the order of the flags, and the command

@@ -12,17 +12,12 @@ import (
 	"rota/supervisor"
 )
 
-// needsFront is why a word that the front brings along is refused.
-const needsFront = "needs --accept front, which this version does not have yet: use "
-
 var (
 	setAccept = word(func(s *Settings) *string { return &s.Config.Accept }, map[string]string{
-		"front":   "is not in this version yet: use shared",
-		"steered": "is not in this version yet: use shared",
-	}, supervisor.AcceptShared)
-	setReady = word(func(s *Settings) *string { return &s.Config.Ready }, map[string]string{
-		"http": "needs the front, which alone can reach one worker and which this version does not have yet: use listen or notify",
-	}, supervisor.ReadyListen, supervisor.ReadyNotify)
+		"steered": "is not in this version yet: use front or shared",
+	}, supervisor.AcceptFront, supervisor.AcceptShared)
+	setReady = word(func(s *Settings) *string { return &s.Config.Ready }, nil,
+		supervisor.ReadyListen, supervisor.ReadyHTTP, supervisor.ReadyNotify)
 )
 
 func setListen(b *builder, text string) (string, error) {
@@ -38,8 +33,7 @@ func setListen(b *builder, text string) (string, error) {
 }
 
 func setHandoff(b *builder, text string) (string, error) {
-	err := choice(text, []string{supervisor.HandoffAdopt, supervisor.HandoffInherit},
-		map[string]string{"port": needsFront + "adopt or inherit"})
+	err := choice(text, []string{supervisor.HandoffAdopt, supervisor.HandoffInherit, supervisor.HandoffPort}, nil)
 	if err != nil {
 		return "", err
 	}

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rota/supervisor"
 )
 
 // verify checks what no setting can tell alone. Its errors begin with where the
 // value in question comes from.
 func (b *builder) verify() error {
-	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyHandoff} {
+	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyAccept, b.verifyHandoff, b.verifyReady} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -52,19 +54,58 @@ func (b *builder) verifySurge() error {
 	return nil
 }
 
+// verifyAccept refuses what cannot be done where the workers accept themselves,
+// and tells what is of no use there.
+func (b *builder) verifyAccept() error {
+	c := b.s.Config
+	if c.Accept == supervisor.AcceptFront {
+		return nil
+	}
+	const which = "needs --accept front, which alone "
+	switch {
+	case c.GivesPort():
+		return b.errorf("handoff", "%q "+which+"forwards to a port of each worker: use that, or adopt or inherit", supervisor.HandoffPort)
+	case c.Ready == supervisor.ReadyHTTP:
+		return b.errorf("ready", "%q "+which+"can reach one worker: use that, or listen or notify", supervisor.ReadyHTTP)
+	case c.Front.MaxRequests > 0:
+		return b.errorf("max-requests", "%d "+which+"counts requests: use that, or off", c.Front.MaxRequests)
+	}
+	for _, s := range schema {
+		if s.group == groupFront && b.given(s.name) {
+			b.warn(s.name, "has no effect without --accept front")
+		}
+	}
+	return nil
+}
+
+// verifyReady tells of a path that nobody asks for.
+func (b *builder) verifyReady() error {
+	if b.s.Config.Ready != supervisor.ReadyHTTP && b.given("ready-path") {
+		b.warn("ready-path", "has no effect without --ready http")
+	}
+	return nil
+}
+
 // verifyHandoff checks that there is something to hand over: the address that a
 // program binds is seen by adopting it, and not otherwise; {fd} stands for a
-// socket that is held before the program starts.
+// socket that is held before the program starts; who is told a port binds that,
+// and not the address to serve.
 func (b *builder) verifyHandoff() error {
 	_, activated := lookup(b.environ, "LISTEN_FDS")
 	c := b.s.Config
 	held := len(c.Listen) > 0 || activated
-	names := slices.ContainsFunc(c.Command, func(arg string) bool { return strings.Contains(arg, "{fd}") })
+	names := func(what string) bool {
+		return slices.ContainsFunc(c.Command, func(arg string) bool { return strings.Contains(arg, what) })
+	}
 	switch {
-	case names && !c.Inherits():
+	case names("{fd}") && !c.Inherits():
 		return b.errorf("handoff", "the command asks for {fd}, which is inherited: add inherit")
-	case names && !held:
+	case names("{fd}") && !held:
 		return b.errorf("handoff", "the command asks for {fd}, and no socket is held before it starts: say where with --listen")
+	case names("{port}") && !c.GivesPort():
+		return b.errorf("handoff", "the command asks for {port}, which port gives, with --accept front: add port")
+	case c.GivesPort() && !held:
+		return b.errorf("handoff", "with port rota does not see which address to serve: say it with --listen")
 	case !held && !c.Adopts():
 		return b.errorf("handoff", "without adopt rota does not see what the command binds: add adopt, or say it with --listen")
 	}
@@ -74,6 +115,11 @@ func (b *builder) verifyHandoff() error {
 // errorf is an error about a setting, wherever its value comes from.
 func (b *builder) errorf(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", b.origins[name], fmt.Errorf(format, args...))
+}
+
+// given tells whether a setting has its value from anywhere but its default.
+func (b *builder) given(name string) bool {
+	return slices.ContainsFunc(b.s.Values, func(v Value) bool { return v.Name == name && v.Source != fromDefault })
 }
 
 func (b *builder) warn(name, text string) {

@@ -1,6 +1,15 @@
-// Hello is the server that benchmarks measure: it answers at once, and can be
-// told to hold memory, to serve on a socket it was started with, and to say
-// when it began to run.
+// Hello is the server that benchmarks measure, and whose capacity tests know:
+// it answers at once and without work, and can be told otherwise.
+//
+//	PORT         of 127.0.0.1 that it serves on
+//	FD           of a socket that it was started with, to serve on instead
+//	STAMP        a file to which it writes when it began to run
+//	BALLAST_MIB  memory that it holds
+//	BOOT         how long it takes to start, as 3s
+//	DELAY        how long it holds each request, as 5ms
+//	LIMIT        how many it holds at once; the others wait for their turn
+//
+// /healthz is answered at once in any case.
 package main
 
 import (
@@ -12,6 +21,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +38,7 @@ func main() {
 	for i := 0; i < len(ballast); i += 4096 {
 		ballast[i] = 1
 	}
+	time.Sleep(duration("BOOT"))
 	l, err := listen()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -35,14 +46,43 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte("hello\n"))
-	})}
+	server := &http.Server{Handler: handler()}
 	go func() {
 		<-ctx.Done()
 		server.Close()
 	}()
 	_ = server.Serve(l)
+}
+
+func handler() http.HandlerFunc {
+	delay := duration("DELAY")
+	var turns chan struct{}
+	if limit, _ := strconv.Atoi(os.Getenv("LIMIT")); limit > 0 {
+		turns = make(chan struct{}, limit)
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if delay > 0 && r.URL.Path != "/healthz" {
+			if turns != nil {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+			}
+			time.Sleep(delay)
+		}
+		_, _ = w.Write([]byte("hello\n"))
+	}
+}
+
+func duration(name string) time.Duration {
+	text := os.Getenv(name)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
+	return d
 }
 
 func listen() (net.Listener, error) {

@@ -1,0 +1,118 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// slow is a pool of servers of a known capacity: each holds so many requests at
+// once, each of them for so long. It sleeps meanwhile, so that the capacity is a
+// matter of the numbers and not of the cores that other things need too.
+type slow struct {
+	workers, atOnce int
+	hold, boot      time.Duration
+}
+
+// perSecond is how many requests the pool can answer.
+func (s slow) perSecond() float64 {
+	return float64(s.workers*s.atOnce) / s.hold.Seconds()
+}
+
+// start runs the pool behind the front, and returns where it serves.
+func (s slow) start(t *testing.T, flags ...string) (*pool, string) {
+	t.Helper()
+	port := freePort(t)
+	args := append([]string{"-w", strconv.Itoa(s.workers), "--accept", "front"}, flags...)
+	p := start(t, append(args, "--", buildServer(t, "hello")), withEnv(fmt.Sprintf("PORT=%d", port),
+		"DELAY="+s.hold.String(), "BOOT="+s.boot.String(), "LIMIT="+strconv.Itoa(s.atOnce)))
+	p.awaitKind("pool ready", 1)
+	return p, fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// TestOverload sends twice of what a pool can answer. What is beyond it is
+// refused at once, and what is taken is answered as if nothing was wrong.
+//
+// It is not parallel to other tests, and nor is TestCapacityWhileCycling: both
+// measure time.
+func TestOverload(t *testing.T) {
+	const span, waiting = 10 * time.Second, 2
+	// A request that waits does so for at most two of the pool's 80 answers a
+	// second: 25 ms of the 100 ms by which the median may grow.
+	s := slow{workers: 2, atOnce: 8, hold: 200 * time.Millisecond}
+	p, addr := s.start(t, "--max-concurrency", strconv.Itoa(s.atOnce), "--queue", strconv.Itoa(waiting),
+		"--queue-timeout", "5s", "--health-path", "/healthz")
+	during := func(d time.Duration, path string, rate float64) *arrivals {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		return arrive(ctx, addr, path, rate)
+	}
+	alone := during(2*time.Second, "/", s.perSecond()/4)
+	t.Logf("unloaded: %v", alone)
+	alone.only(t, "unloaded", 200)
+
+	health, loads := make(chan *arrivals, 1), make(chan *arrivals, 1)
+	go func() { health <- during(span, "/healthz", 20) }()
+	go func() { loads <- during(span, "/", 2*s.perSecond()) }()
+	load, lengths := watch(p, "rota_http_queue_length", loads)
+	checks := <-health
+	t.Logf("at twice the capacity: %v", load)
+	t.Logf("health checks: %v", checks)
+
+	load.only(t, "at twice the capacity", 200, 503)
+	checks.only(t, "health checks", 200)
+	if load.hasty > 0 {
+		t.Errorf("%d of the 503s lack Retry-After", load.hasty)
+	}
+	unloaded, loaded := alone.quantile(200, 0.5), load.quantile(200, 0.5)
+	if loaded > unloaded*3/2 {
+		t.Errorf("the median of the 200s is %v, %.2f of the %v without load; want at most 1.5",
+			loaded, loaded.Seconds()/unloaded.Seconds(), unloaded)
+	}
+	if good, want := float64(load.count(200)), 0.9*s.perSecond()*load.span.Seconds(); good < want {
+		t.Errorf("%.0f good answers, want at least %.0f", good, want)
+	}
+	if refused := load.quantile(503, 0.99); refused > unloaded/2 {
+		t.Errorf("the 99th percentile of the 503s is %v: they are to come at once", refused)
+	}
+
+	p.metric("rota_http_queue_length", 0)
+	p.metric(`rota_http_requests_total{code="503"}`, float64(load.count(503)))
+	p.metric(`rota_http_requests_total{code="200"}`, float64(load.count(200)+alone.count(200)+checks.count(200)))
+	if shed := sum(p, "rota_http_requests_shed_total{"); shed != load.count(503) {
+		t.Errorf("%d requests shed by the metrics, %d by the clients", shed, load.count(503))
+	}
+	if len(lengths) == 0 || slices.Max(lengths) < 1 || slices.Max(lengths) > waiting {
+		t.Errorf("the queue had these lengths: %v, want some to be 1, and none over %d", lengths, waiting)
+	}
+}
+
+// watch reads a metric ten times a second until a load is over.
+func watch(p *pool, series string, loads <-chan *arrivals) (load *arrivals, values []float64) {
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+			now, _ := p.scrape()
+			values = append(values, now[series])
+		case load = <-loads:
+			return load, values
+		}
+	}
+}
+
+// sum adds up the series that begin alike.
+func sum(p *pool, prefix string) (n int) {
+	values, _ := p.scrape()
+	for series, v := range values {
+		if strings.HasPrefix(series, prefix) {
+			n += int(v)
+		}
+	}
+	return n
+}
