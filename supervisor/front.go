@@ -100,6 +100,7 @@ func (s *Supervisor) cutOff(p *process) {
 // remove forgets a worker that has gone. What it had never accepted goes to
 // another one.
 func (s *Supervisor) remove(p *process) {
+	s.front.Retire(p.id, nil) // first: Rescue makes every connecting to it fail, so nobody may be sent there
 	s.sockets.Rescue(p.id, func(waiting []net.Addr) { s.front.Remove(p.id, waiting) })
 }
 
