@@ -12,7 +12,7 @@ func TestTargetsUnchanged(t *testing.T) {
 	for _, line := range []string{
 		"GET /", "GET /?", "GET /a?", "GET /?a=b?c=d&&", "GET //double", "GET //double//x/", "GET /.", "GET /../x/./y//..",
 		"GET /a%2Fb//c;d?x=1;y=2&z=%zz", "GET /%41%c3%a9?%41", "GET /a%00b", "GET /%2e%2e/", "GET /a+b?c+d", "GET /a:b@c!$&'()*,=~",
-		"GET /[x]{y}|^`\"<>\\", "GET /\xc3\xa9\xff", "GET http://front.test/x?y", "GET http://other.test//x%2F?y=%zz", "OPTIONS *",
+		"GET /[x]{y}|^`\"<>\\", "GET /\xc3\xa9\xff", "OPTIONS *",
 		"OPTIONS /", "PROPFIND /dav", "M-SEARCH /", "get /lower", "TRACE /", "PURGE /x", "DELETE /x", "PATCH /x", "PUT /x",
 	} {
 		method, target, _ := strings.Cut(line, " ")
@@ -24,6 +24,23 @@ func TestTargetsUnchanged(t *testing.T) {
 			expect(t, "request line", echoed(a).method()+" "+echoed(a).target(), line)
 			expect(t, "target told", r.answer().target, target)
 		}
+	}
+}
+
+// A target that is a whole URL is for proxies; servers understand its path, and
+// its host in place of the field (RFC 9112, 3.2.2).
+func TestAbsoluteForm(t *testing.T) {
+	r := start(t)
+	r.add(1, 0, echoing(t).addr)
+	c := r.dial()
+	for url, want := range map[string]string{
+		"http://other.test//x%2F?y=%zz": "//x%2F?y=%zz other.test", "http://other.test:81/": "/ other.test:81",
+		"http://other.test": "/ other.test", "http://other.test?a=/b": "/?a=/b other.test", "HTTP://OTHER.test/A": "/A OTHER.test",
+	} {
+		c.send("GET " + url + " HTTP/1.1\r\nHost: front.test\r\n\r\n")
+		got := echoed(c.answer("GET"))
+		expect(t, "target and Host of "+url, got.target()+" "+strings.Join(got.values("Host"), "|"), want)
+		expect(t, "target told", r.answer().target, url)
 	}
 }
 
