@@ -47,7 +47,7 @@ type waiter struct {
 func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waited time.Duration, why string, err error) {
 	d.mu.Lock()
 	if len(d.queue) == 0 || x.health {
-		if w := d.pick(x.health); w != nil {
+		if w := d.pick(x); w != nil {
 			d.give(w, x)
 			d.mu.Unlock()
 			return w, 0, "", nil
@@ -58,6 +58,7 @@ func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waite
 		return nil, 0, ShedFull, nil
 	}
 	waiter := d.enqueue(x)
+	d.grant() // those before it may be waiting for another worker than the free one
 	patience := d.config.QueueTimeout
 	d.mu.Unlock()
 
@@ -111,13 +112,18 @@ func (d *dispatcher) dequeue(w *waiter) bool {
 	return true
 }
 
-// grant hands free workers to those that wait, first come first served.
+// grant hands free workers to those that wait, first come first served. One that
+// may not have the worker which is free does not hold up those behind it.
 func (d *dispatcher) grant() {
-	for len(d.queue) > 0 {
-		first := d.queue[0]
-		w := d.pick(first.exchange.health)
-		if w == nil {
+	for i := 0; i < len(d.queue); {
+		first := d.queue[i]
+		w := d.pick(first.exchange)
+		if w == nil && first.exchange.avoid == nil && !first.exchange.health {
 			return
+		}
+		if w == nil {
+			i++
+			continue
 		}
 		d.dequeue(first)
 		d.give(w, first.exchange)
@@ -127,18 +133,18 @@ func (d *dispatcher) grant() {
 
 // pick is the routable worker with the fewest requests in its hands, for its
 // weight; equals take turns. Nil if all have as many as they may.
-func (d *dispatcher) pick(health bool) *worker {
+func (d *dispatcher) pick(x *exchange) *worker {
 	var best *worker
 	least, at := 0.0, 0
 	now := time.Now()
 	for i := range d.workers {
 		n := (d.turn + i) % len(d.workers)
 		w := d.workers[n]
-		if w.retired {
+		if w.retired || w == x.avoid {
 			continue
 		}
 		weight := d.weight(w, now)
-		if !health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
+		if !x.health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
 			continue
 		}
 		load := float64(len(w.inHand)) / weight

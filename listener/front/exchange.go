@@ -18,6 +18,7 @@ type exchange struct {
 	health   bool
 	cancel   context.CancelCauseFunc
 	upgraded atomic.Bool
+	avoid    *worker     // it could not be connected to, so it is about to go
 	open     *answerBody // the worker's answer, once there is one
 	answer   Answer
 }
@@ -73,6 +74,9 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return nil, failed
 		}
 		x.answer.Retried = true
+		if failed.reason == FailConnect {
+			x.avoid = w
+		}
 	}
 }
 
@@ -81,11 +85,7 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 	if out.ProtoMajor == 2 && w.link.http2.spoken(w.link.dial) {
 		return x.sendHTTP2(out, w)
 	}
-	most := youngestIdle
-	if idempotent(out) && !x.streams() {
-		most = longestIdle
-	}
-	c, err := w.link.take(most)
+	c, err := w.link.take(idempotent(out) && !x.streams())
 	if err != nil {
 		return nil, &failure{reason: FailConnect, err: err, unseen: true}
 	}
