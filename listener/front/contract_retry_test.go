@@ -173,16 +173,25 @@ func TestReadOnKeptConnection(t *testing.T) {
 	}
 }
 
-// A worker to which there is no connection has seen nothing: another is asked.
+// A worker to which there is no connection has seen nothing: another is asked,
+// and where there is none, the request waits for one as others do.
 func TestConnectRefused(t *testing.T) {
-	r := start(t)
+	r := start(t, func(c *front.Config) { c.QueueTimeout = shortly })
 	r.addDialed(1, 0, func() (net.Conn, error) { return nil, errors.New("refused for the test") })
 	for _, method := range []string{"GET", "POST"} {
 		c := r.dial()
 		c.send(request(method, "/", ""))
-		expect(t, "code", c.answer(method).code(), 502)
-		a := r.answer()
-		expectFailed(t, a, 502, front.FailConnect)
+		answer, a := c.answer(method), r.answer()
+		switch answer.code() {
+		case 502:
+			expectFailed(t, a, 502, front.FailConnect)
+		case 503:
+			if a.Shed == "" || answer.value("Retry-After") == "" {
+				t.Errorf("shed for %q, Retry-After %q", a.Shed, answer.value("Retry-After"))
+			}
+		default:
+			t.Errorf("answered with %q", answer.start)
+		}
 		expect(t, "cut", a.Cut, false)
 	}
 	r.add(2, 1, named(t, "2").addr)
