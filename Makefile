@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench clean
+.PHONY: build demo test check race bench soak clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -17,6 +17,7 @@ test: ## every test; servers that are not installed are left out
 check: ## formatting, vet, staticcheck, both architectures, and every test with the race detector
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags soak ./integration
 	$(GO) tool staticcheck ./...
 	GOARCH=arm64 $(GO) vet ./...
 	$(GO) mod tidy -diff
@@ -29,6 +30,9 @@ race: ## the race detector in the tests, and in the rota that they run
 bench: ## speed, as ratios in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration
 	$(GO) test -run '^$$' -bench . ./policy ./procstats
+
+soak: ## ten minutes of cycles under load that never waits: nothing may be lost
+	$(GO) test -count=1 -tags soak -run '^TestSoak$$' -timeout 30m -v ./integration
 
 clean:
 	rm -f rota

@@ -54,8 +54,13 @@ func TestMetrics(t *testing.T) {
 	values, text := p.scrape()
 	lint(t, text)
 
-	zero := map[string]bool{"rota_requests_cut_total": true, "rota_worker_boot_duration_seconds_count": true, "rota_worker_drain_duration_seconds_count": true}
-	for _, trigger := range []string{"memory", "age", "cron", "generation", "crash", "scale"} {
+	zero := map[string]bool{"rota_worker_boot_duration_seconds_count": true, "rota_worker_drain_duration_seconds_count": true}
+	for slot := range 2 {
+		for _, kind := range []string{"request", "upgrade"} {
+			zero[fmt.Sprintf(`rota_requests_cut_total{kind=%q,slot="%d"}`, kind, slot)] = true
+		}
+	}
+	for _, trigger := range []string{"memory", "age", "cron", "generation", "requests", "crash", "scale"} {
 		zero[fmt.Sprintf("rota_worker_starts_total{reason=%q}", trigger)] = true
 		zero[fmt.Sprintf("rota_worker_cycles_total{trigger=%q}", trigger)] = true
 	}
@@ -102,7 +107,8 @@ func TestMetrics(t *testing.T) {
 		`rota_workers{state="ready"}`: 2, `rota_workers{state="starting"}`: 0, `rota_rolls_total{result="done",trigger="generation"}`: 1,
 		`rota_worker_cycles_total{trigger="generation"}`: 2, `rota_worker_starts_total{reason="generation"}`: 2,
 		`rota_worker_exits_total{reason="drained"}`: 2, `rota_worker_generation{slot="0"}`: 2, `rota_worker_generation{slot="1"}`: 2,
-		"rota_worker_boot_duration_seconds_count": 4, "rota_worker_drain_duration_seconds_count": 2, "rota_requests_cut_total": 0,
+		"rota_worker_boot_duration_seconds_count": 4, "rota_worker_drain_duration_seconds_count": 2,
+		`rota_requests_cut_total{kind="request",slot="0"}`: 0, `rota_requests_cut_total{kind="request",slot="1"}`: 0,
 		fmt.Sprintf("rota_listener_accept_queue_length{listener=%q}", site.addr): 0,
 	} {
 		p.metric(series, want)

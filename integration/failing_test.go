@@ -126,11 +126,11 @@ func TestUncaughtStopSignal(t *testing.T) {
 	cut := 0
 	for _, e := range p.of("worker exited") {
 		cut += e.num("cut")
+		p.metric(fmt.Sprintf(`rota_requests_cut_total{kind="request",slot="%d"}`, e.num("slot")), float64(e.num("cut")))
 	}
 	if cut != requests {
 		t.Errorf("%d requests are reported as cut, want %d", cut, requests)
 	}
-	p.metric("rota_requests_cut_total", float64(requests))
 
 	// The new workers do not catch it either, but that is known by now.
 	eventually(t, "the new workers were sampled", func() bool {

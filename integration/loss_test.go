@@ -38,13 +38,6 @@ func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load
 func TestLoss(t *testing.T) {
 	t.Parallel()
 	const workers, clients = 2, 16
-	gunicorn := func(flags ...string) func(*testing.T, string) []string {
-		return func(t *testing.T, port string) []string {
-			python(t, "flask", "python3-flask")
-			return slices.Concat([]string{server(t, "/usr/bin/gunicorn", "gunicorn"), "--workers", "1", "--bind", "127.0.0.1:" + port,
-				"--chdir", serversDir(t, "python")}, flags, []string{"app:app"})
-		}
-	}
 	tests := []struct {
 		name    string
 		rolls   int

@@ -198,6 +198,28 @@ func TestReloadBadFile(t *testing.T) {
 	p.awaitKind("worker ready", 3)
 }
 
+// What cannot change while rota runs is named, and only that.
+func TestReloadForNextStart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "rota.yaml")
+	site := newSite(t)
+	settings := fmt.Sprintf("command: [%q]\nworkers: 1\n", site.path)
+	put(t, path, settings, 0o600)
+	p := start(t, []string{"--config", path}, withEnv(site.env...))
+	p.awaitKind("pool ready", 1)
+	put(t, path, settings+"access-log: json\nmax-concurrency: 5\nwatch: "+path+"\n", 0o600)
+	for _, name := range []string{"access-log", "watch"} {
+		if e := p.awaitText(name + " changes with the next start of rota"); e.str("@level") != "warn" {
+			t.Errorf("named in %v, want a warning", e)
+		}
+	}
+	for _, e := range p.history() {
+		if text := e.str("@message"); strings.HasPrefix(text, "max-concurrency changes") || strings.HasPrefix(text, "log-format changes") {
+			t.Errorf("warned: %s", text)
+		}
+	}
+}
+
 // SIGHUP reads the file and replaces the workers in any case.
 func TestReloadByHangup(t *testing.T) {
 	t.Parallel()

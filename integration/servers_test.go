@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -177,6 +178,15 @@ func python(t *testing.T, module, install string) string {
 	return path
 }
 
+// gunicorn serves the application of servers/python with one process.
+func gunicorn(flags ...string) func(*testing.T, string) []string {
+	return func(t *testing.T, port string) []string {
+		python(t, "flask", "python3-flask")
+		return slices.Concat([]string{server(t, "/usr/bin/gunicorn", "gunicorn"), "--workers", "1", "--bind", "127.0.0.1:" + port,
+			"--chdir", serversDir(t, "python")}, flags, []string{"app:app"})
+	}
+}
+
 // unmodified are programs with the address where they serve in their own
 // arguments. None of them knows anything of rota.
 var unmodified = []struct {
@@ -186,11 +196,7 @@ var unmodified = []struct {
 	{"flask", func(t *testing.T, port string) []string {
 		return []string{python(t, "flask", "python3-flask"), serversDir(t, "python/app.py"), port}
 	}},
-	{"gunicorn", func(t *testing.T, port string) []string {
-		python(t, "flask", "python3-flask")
-		return []string{server(t, "/usr/bin/gunicorn", "gunicorn"), "--workers", "1", "--bind", "127.0.0.1:" + port,
-			"--chdir", serversDir(t, "python"), "app:app"}
-	}},
+	{"gunicorn", gunicorn()},
 	{"uvicorn", func(t *testing.T, port string) []string {
 		return []string{python(t, "uvicorn", "python3-uvicorn"), "-m", "uvicorn", "--port", port, "--log-level", "warning",
 			"--app-dir", serversDir(t, "python"), "asgi:app"}

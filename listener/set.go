@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +39,14 @@ type Set struct {
 	mu       sync.Mutex
 	sockets  []*Socket
 	explicit int // how many of them the operator asked for; they come first
+
+	// In private mode, see private.go:
+	private   bool
+	found     int              // how many of sockets are served because a worker bound them; they come first
+	hands     map[uint64]*hand // by worker
+	app       map[uint16]bool  // ports that are not served, but were found to be the program's
+	apart     map[uint16]bool  // ports that were found not to be
+	loopback6 netip.Addr
 }
 
 // Hold opens the sockets of an explicit list and takes over those that rota was
@@ -82,6 +91,9 @@ func (s *Set) Close() {
 	for _, h := range s.sockets {
 		unix.Close(h.fd)
 	}
+	for user := range s.hands {
+		s.drop(user)
+	}
 	s.removeFiles()
 	s.sockets = nil
 }
@@ -110,7 +122,8 @@ func (s *Set) Sockets() []*Socket {
 }
 
 // Handed are those that a worker inherits: what the operator asked for. The
-// program's own addresses are for it to bind, in every worker alike.
+// program's own addresses are for it to bind, in every worker alike. In private
+// mode Prepare tells what a worker inherits.
 func (s *Set) Handed() []*Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +151,7 @@ func (s *Set) Served() []*Socket {
 }
 
 func (s *Set) served() []*Socket {
-	return s.sockets[:min(max(1, s.explicit), len(s.sockets))]
+	return s.sockets[:min(max(1, s.explicit, s.found), len(s.sockets))]
 }
 
 // Serves tells whether a is one of Addresses.
@@ -153,6 +166,13 @@ func (s *Set) ByInode(inode uint64) *Socket {
 			return h
 		}
 	}
+	for _, hand := range s.hands {
+		for _, h := range hand.sockets {
+			if h.inode == inode && inode != 0 {
+				return h
+			}
+		}
+	}
 	return nil
 }
 
@@ -161,15 +181,22 @@ func (s *Set) Listen(socket *Socket) error {
 	s.mu.Lock()
 	socket.taken = true
 	err := socket.listen()
+	if socket.since.IsZero() {
+		socket.since = time.Now()
+	}
 	s.mu.Unlock()
-	return describe(socket.address, err)
+	return describe(socket.Asked(), err)
 }
 
 // Claim finds the socket for what a program binds, or opens it, for a worker. An
-// address of an explicit list wins over the program's own for the same port.
+// address of an explicit list wins over the program's own for the same port. In
+// private mode what is to be served is bound to a socket of that worker's own.
 func (s *Set) Claim(r Request, user uint64) (*Socket, error) {
 	s.mu.Lock()
-	socket, err := s.claim(r)
+	socket, err := s.claimOwn(r, user)
+	if err == nil && socket == nil {
+		socket, err = s.claim(r)
+	}
 	if err == nil {
 		if socket.users == nil {
 			socket.users = map[uint64]bool{}
@@ -180,11 +207,13 @@ func (s *Set) Claim(r Request, user uint64) (*Socket, error) {
 	return socket, describe(r.Address(), err)
 }
 
-// Release says that a worker has gone. A socket beside those served is closed
-// with its last worker: a program may bind another port in each life.
+// Release says that a worker has gone. Its private sockets are closed, see
+// Rescue; so is a socket beside those served with its last worker: a program may
+// bind another port in each life.
 func (s *Set) Release(user uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.drop(user)
 	first := len(s.served())
 	s.sockets = append(s.sockets[:first:first], slices.DeleteFunc(slices.Clone(s.sockets[first:]), func(h *Socket) bool {
 		delete(h.users, user)

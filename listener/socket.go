@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,13 +23,33 @@ type Socket struct {
 	taken     bool            // a worker serves from it
 	users     map[uint64]bool // the workers that claimed it
 	inherited bool            // rota was started with it; whoever made it keeps its file
+
+	// Of a private one, see private.go:
+	asked Address   // what the program bound
+	fit   fit       // how surely the worker serves from it
+	since time.Time // when it began to listen
 }
 
 // Address is where the socket listens.
 func (s *Socket) Address() Address { return s.address }
 
-// FD is rota's own descriptor of the socket. It stays open as long as rota lives.
+// Asked is where the program believes that it listens: what it bound, which is
+// not where it has a socket if that is private.
+func (s *Socket) Asked() Address {
+	if s.asked == (Address{}) {
+		return s.address
+	}
+	return s.asked
+}
+
+// FD is rota's own descriptor of the socket. A private one is closed when its
+// worker has gone, any other that is served stays open as long as rota lives. It
+// is -1 for a socket that only the worker has.
 func (s *Socket) FD() int { return s.fd }
+
+// Inherited tells whether rota was started with the socket, which whoever made
+// it may hold too.
+func (s *Socket) Inherited() bool { return s.inherited }
 
 // Inode names the socket in /proc/PID/fd of whatever process has it.
 func (s *Socket) Inode() uint64 { return s.inode }

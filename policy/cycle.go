@@ -70,6 +70,8 @@ func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	case !w.Due.IsZero() && !now.Before(w.Due):
 		return cause{Age, fmt.Sprintf("%s old, of at most %s",
 			now.Sub(w.ReadyAt).Round(time.Millisecond), c.RestartInterval), 2}, true
+	case c.MaxRequests > 0 && w.Spent:
+		return cause{Requests, fmt.Sprintf("it has had %d requests", c.MaxRequests), 2}, true
 	}
 	return cause{}, false
 }

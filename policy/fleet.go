@@ -21,6 +21,7 @@ type Worker struct {
 	Leaving    Trigger   // why it was told to go; empty if it was not
 	Killed     bool
 	Spent      bool // it has had Config.MaxRequests requests
+	Idle       bool // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
 	Lost       bool // its leader crashed, and that is in the slot's history
 
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
@@ -133,6 +134,22 @@ func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
 		f.Roll.Replaced++
 	}
 	return true
+}
+
+// MarkSpent notes that a worker has had Config.MaxRequests requests.
+func (f *Fleet) MarkSpent(id uint64) {
+	if w := f.Find(id); w != nil {
+		w.Spent = true
+	}
+}
+
+// MarkIdle notes that a draining worker has finished all that it had begun, so
+// that it can be stopped before its drain timeout. Whoever tells workers to
+// drain by a signal never calls it: those end by themselves.
+func (f *Fleet) MarkIdle(id uint64) {
+	if w := f.Find(id); w != nil && w.State == Draining {
+		w.Idle = true
+	}
 }
 
 // Reschedule sets the end of every age anew, after the configuration changed.

@@ -21,13 +21,17 @@ func deadline(c Config, w Worker) time.Time {
 	return time.Time{}
 }
 
-// deadlines moves on whoever stayed in a state for too long. It comes before
+// deadlines moves on whoever stayed in a state for too long or is done with it. It comes before
 // all else: no other decision may hold a deadline up.
 func deadlines(c Config, now time.Time, f *Fleet) []Action {
 	var actions []Action
 	for _, w := range f.Workers {
 		if f.Abort && !w.Killed {
 			actions = append(actions, Kill{ID: w.ID, Reason: "asked to end at once"})
+			continue
+		}
+		if w.State == Draining && w.Idle && !w.Killed {
+			actions = append(actions, Stop{ID: w.ID, Reason: "it has finished all that it had begun"})
 			continue
 		}
 		if at := deadline(c, w); at.IsZero() || now.Before(at) {

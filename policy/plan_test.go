@@ -335,6 +335,65 @@ func TestAgeAndCron(t *testing.T) {
 	expect(t, c, t0.Add(5*time.Hour), f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Cron})
 }
 
+func TestASpentWorkerIsCycled(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	f.MarkSpent(2)
+	expect(t, c, t0, f) // there is no limit any more
+	c.MaxRequests = 1000
+	expect(t, c, t0, f, Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Requests})
+	if reason := Plan(c, t0, f)[0].(Start).Reason; !strings.Contains(reason, "1000 requests") {
+		t.Errorf("reason %q lacks the number", reason)
+	}
+	next := f.Launch(Plan(c, t0, f)[0].(Start), t0)
+	f.MarkReady(c, next.ID, t0)
+	expect(t, c, t0, f, Drain{ID: 2, Trigger: Requests})
+	f.MarkSpent(99) // has gone
+}
+
+func TestADrainEndsWhenNothingIsLeft(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	f.Desired = 1
+	now := t0.Add(time.Second)
+	f.MarkIdle(2) // it is not draining: new requests may come
+	f.Retire(Drain{ID: 2, Trigger: Scale}, now)
+	expect(t, c, now, f)
+	f.MarkIdle(2)
+	f.MarkIdle(99) // has gone
+	expect(t, c, now, f, Stop{ID: 2})
+	f.Halt(Stop{ID: 2}, now)
+	expect(t, c, now.Add(c.StopTimeout-1), f)
+	expect(t, c, now.Add(c.StopTimeout), f, Kill{ID: 2})
+	if w := f.Find(2); w.Leaving != Scale || !w.Idle {
+		t.Errorf("%+v, want it to leave idle, for the trigger of its drain", w)
+	}
+	if d := f.Remove(c, 2, now); d != Asked {
+		t.Errorf("departure %v, want that it was asked for", d)
+	}
+}
+
+func TestTheDrainTimeoutIsForWhomeverIsNotIdle(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	f.StopSince = t0
+	for _, a := range Plan(c, t0, f) {
+		f.Retire(a.(Drain), t0)
+	}
+	f.MarkIdle(1)
+	expect(t, c, t0, f, Stop{ID: 1})
+	f.Halt(Stop{ID: 1}, t0)
+	if w := Wake(c, t0, f); !w.Equal(t0.Add(c.StopTimeout)) {
+		t.Errorf("wakes at %s", w)
+	}
+	f.Remove(c, 1, t0)
+	expect(t, c, t0.Add(c.DrainTimeout-1), f)
+	expect(t, c, t0.Add(c.DrainTimeout), f, Stop{ID: 2})
+	f.Abort = true
+	f.MarkIdle(2)
+	expect(t, c, t0, f, Kill{ID: 2}) // asked twice is at once, idle or not
+}
+
 func TestScaleDownTakesTheHighestSlots(t *testing.T) {
 	c := defaults()
 	f := served(c, 3)

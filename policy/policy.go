@@ -88,10 +88,11 @@ type Drain struct {
 }
 
 // Stop ends a worker that did not get ready or did not finish draining in time,
-// or that is not wanted any more before it was ready.
+// that has finished draining and waits to be told to end, or that is not wanted
+// any more before it was ready.
 type Stop struct {
 	ID      uint64
-	Trigger Trigger // why it is not wanted; empty if it was too slow
+	Trigger Trigger // why it is not wanted; empty if it was too slow, or is done
 	Reason  string
 }
 

@@ -18,6 +18,7 @@ type world struct {
 	now    time.Time
 	fates  map[uint64]*fate
 	calm   bool // nothing goes wrong any more
+	front  bool // workers drain by getting no requests, and are told of it only then
 	gaveUp bool
 	steps  int
 }
@@ -26,6 +27,7 @@ type world struct {
 type fate struct {
 	ready, ends time.Time
 	heedsDrain  time.Duration // negative: it does not
+	idle        time.Time     // when nothing is in its hands any more; with a front
 	heedsStop   time.Duration
 	leaves      time.Duration // how long processes outlive a leader that crashes
 }
@@ -91,7 +93,11 @@ func (w *world) apply(a Action) {
 		w.born(w.fleet.Launch(a, w.now).ID)
 	case Drain:
 		w.fleet.Retire(a, w.now)
-		soon(a.ID, w.fates[a.ID].heedsDrain)
+		if f := w.fates[a.ID]; !w.front {
+			soon(a.ID, f.heedsDrain)
+		} else if f.heedsDrain >= 0 {
+			f.idle = w.now.Add(f.heedsDrain)
+		}
 	case Stop:
 		w.fleet.Halt(a, w.now)
 		soon(a.ID, w.fates[a.ID].heedsStop)
@@ -146,6 +152,8 @@ func (w *world) check(a Action) {
 	case Stop:
 		if worker := alive(a.ID); worker.State == Ready || worker.State == Stopping {
 			w.t.Fatalf("stop of %+v", *worker)
+		} else if worker.State == Draining && !worker.Idle && w.now.Before(worker.Since.Add(c.DrainTimeout)) {
+			w.t.Fatalf("stop before the drain timeout of %+v", *worker)
 		}
 	case Kill:
 		if worker := alive(a.ID); worker.Killed {
@@ -177,6 +185,9 @@ func (w *world) checkDeadlines() {
 		if at := deadline(w.config, worker); !at.IsZero() && !w.now.Before(at) {
 			w.t.Fatalf("at %s a deadline of %s has passed: %+v", w.now, at, worker)
 		}
+		if worker.State == Draining && worker.Idle {
+			w.t.Fatalf("at %s a worker waits to be stopped: %+v", w.now, worker)
+		}
 	}
 }
 
@@ -196,6 +207,9 @@ func (w *world) step(until time.Time) bool {
 		f, id := w.fates[worker.ID], worker.ID
 		if worker.State == Starting {
 			consider(f.ready, func() { w.fleet.MarkReady(w.config, id, w.now); f.ready = time.Time{} })
+		}
+		if worker.State == Draining && !worker.Idle {
+			consider(f.idle, func() { w.fleet.MarkIdle(id) })
 		}
 		consider(f.ends, func() {
 			if now := w.fleet.Find(id); now.State == Ready && f.leaves > 0 {
@@ -232,6 +246,9 @@ func (w *world) disturb() {
 		for _, worker := range slices.Clone(f.Workers) {
 			over := rapid.Int64Range(0, 2*w.config.MaxMemory+1).Draw(w.t, "memory")
 			f.Observe(w.config, worker.ID, over, rapid.Bool().Draw(w.t, "shared"), false)
+			if w.front && rapid.IntRange(0, 3).Draw(w.t, "spent") == 0 {
+				f.MarkSpent(worker.ID)
+			}
 		}
 	}
 	w.settle()
@@ -258,6 +275,7 @@ func drawConfig(t *rapid.T) Config {
 		c.Cron = everyNth(7 * time.Minute)
 	}
 	c.RestartJitter = c.RestartInterval / 20
+	c.MaxRequests = rapid.IntRange(0, 1).Draw(t, "requests")
 	return c
 }
 
@@ -272,6 +290,7 @@ func TestFleetsKeepTheirPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		w := &world{t: t, config: drawConfig(t), now: start, fates: map[uint64]*fate{}}
+		w.front = rapid.Bool().Draw(t, "front")
 		w.fleet = NewFleet(rapid.IntRange(1, 6).Draw(t, "workers"), start)
 		w.settle()
 		for range rapid.IntRange(1, 25).Draw(t, "turns") {
@@ -302,7 +321,7 @@ func (w *world) recovers() {
 			w.fates[worker.ID].ends = w.now
 		}
 	}
-	w.config.RestartInterval, w.config.Cron, w.config.MaxMemory = 0, nil, 0
+	w.config.RestartInterval, w.config.Cron, w.config.MaxMemory, w.config.MaxRequests = 0, nil, 0, 0
 	w.fleet.Reschedule(w.config)
 	for until := w.now.Add(time.Hour); !w.gaveUp && w.step(until); {
 	}

@@ -75,20 +75,30 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 	spec := launch.Spec{Path: config.Path, Adopt: config.Adopts() && !s.noFilter, Stdout: s.options.Stdout, Stderr: s.options.Stderr}
 	env := []string{"ROTA_SLOT=" + strconv.Itoa(w.Slot), "ROTA_GENERATION=" + strconv.Itoa(w.Generation)}
 	fd := ""
+	held, port, err := s.gift(w, config)
+	if err != nil {
+		return spec, err
+	}
 	if config.Inherits() {
-		held := s.sockets.Handed()
 		for _, h := range held {
 			spec.Sockets = append(spec.Sockets, h.FD())
 		}
 		fd = strconv.Itoa(listener.FirstFD)
 		// A server that is told in its arguments must not be told again: gunicorn
 		// would open the descriptor twice.
-		if !slices.ContainsFunc(config.Command, namesFD) {
+		if !names(config.Command, "{fd}") {
 			env = append(env, listener.Environ(held)...)
 		}
 	}
 	for _, arg := range config.Command {
-		spec.Args = append(spec.Args, strings.ReplaceAll(arg, "{fd}", fd))
+		arg = strings.ReplaceAll(arg, "{fd}", fd)
+		if port != 0 {
+			arg = strings.ReplaceAll(arg, "{port}", strconv.Itoa(int(port)))
+		}
+		spec.Args = append(spec.Args, arg)
+	}
+	if port != 0 {
+		env = append(env, "PORT="+strconv.Itoa(int(port)))
 	}
 	if s.notify != nil {
 		path, err := s.notify.listen(w.ID, func() { s.post(answered{id: w.ID}) })
@@ -101,8 +111,37 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 	return spec, nil
 }
 
-// namesFD tells whether an argument asks for the descriptor of the socket.
-func namesFD(arg string) bool { return strings.Contains(arg, "{fd}") }
+// gift is what a worker gets of the sockets before it starts: those that it
+// inherits, and the port that it is told to bind.
+func (s *Supervisor) gift(w policy.Worker, config Config) (held []*listener.Socket, port uint16, err error) {
+	if s.front == nil {
+		return s.sockets.Handed(), 0, nil
+	}
+	if config.GivesPort() {
+		port, err = listener.FreePort(func(port uint16) bool {
+			for _, p := range s.processes {
+				if p.port == port {
+					return true
+				}
+			}
+			return false
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		s.processes[w.ID].port = port
+	}
+	held, err = s.sockets.Prepare(w.ID, listener.Gift{
+		Inherit: config.Inherits(), Port: port,
+		Sure: names(config.Command, "{fd}") || port != 0 && names(config.Command, "{port}"),
+	})
+	return held, port, err
+}
+
+// names tells whether an argument of a command asks for something of rota's.
+func names(command []string, what string) bool {
+	return slices.ContainsFunc(command, func(arg string) bool { return strings.Contains(arg, what) })
+}
 
 // merge lays environments over each other; the later value of a name wins. A
 // name given twice would leave it to the program which one it sees.
@@ -124,7 +163,8 @@ func merge(layers ...[]string) []string {
 }
 
 // drain tells a worker to finish. In shared mode only the server itself knows
-// its requests, so the signal comes first and the server drains itself.
+// its requests, so the signal comes first and the server drains itself; a front
+// knows them, and the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.fleet.Retire(a, now)
 	p := s.processes[a.ID]
@@ -134,6 +174,10 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
+	if s.front != nil {
+		s.retire(p, a.Trigger)
+		return
+	}
 	s.checkSignal(p)
 	s.countThen(p, func() { s.tell(p) })
 }
@@ -169,6 +213,8 @@ func (s *Supervisor) tellGroup(p *process) {
 	}
 }
 
+// stop ends a worker. One that was never told to, since a front drained it, gets
+// the signal as tell sends it.
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	s.fleet.Halt(a, now)
 	p := s.processes[a.ID]
@@ -181,11 +227,34 @@ func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	}
 	s.event(Event{Kind: WorkerStopping, Worker: a.ID, Trigger: a.Trigger, Reason: reason})
 	p.findStrays()
+	if s.front != nil && !p.readyAt.IsZero() {
+		s.cutOff(p)
+		s.tell(p)
+		return
+	}
+	s.signalAll(p, now)
+}
+
+// signalAll sends the stop signal to every process of a worker.
+func (s *Supervisor) signalAll(p *process, now time.Time) {
 	p.groupTold = true
 	if p.signalled.IsZero() {
 		p.signalled = now
 	}
 	p.signalGroup(s.config.StopSignal)
+}
+
+// unfit ends a starting worker of which it is known that it will not get ready.
+func (s *Supervisor) unfit(p *process, why string, now time.Time) {
+	if w := s.fleet.Find(p.id); w == nil || w.State != policy.Starting {
+		return
+	}
+	p.failed = why
+	p.stopAttending()
+	s.fleet.Halt(policy.Stop{ID: p.id}, now)
+	s.event(Event{Kind: WorkerStopping, Worker: p.id, Reason: why})
+	p.findStrays()
+	s.signalAll(p, now)
 }
 
 // kill ends what is left of a worker. What it still had in flight is cut.
@@ -197,7 +266,10 @@ func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	}
 	s.event(Event{Kind: WorkerKilled, Worker: a.ID, Reason: a.Reason})
 	p.findStrays()
-	if p.readyAt.IsZero() {
+	if s.front != nil && !p.readyAt.IsZero() {
+		s.cutOff(p)
+	}
+	if s.front != nil || p.readyAt.IsZero() {
 		p.signalGroup(syscall.SIGKILL)
 		return
 	}
@@ -247,6 +319,9 @@ func (s *Supervisor) abandon(reason string) {
 // forget drops a worker that has gone entirely.
 func (s *Supervisor) forget(p *process) {
 	p.close()
+	if s.front != nil {
+		s.remove(p)
+	}
 	s.sockets.Release(p.id)
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)

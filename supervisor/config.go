@@ -71,6 +71,6 @@ func (c Config) sameRelease(d Config) bool {
 // withPolicyOf is the release of c under the policy of d: going back to an
 // older release does not undo what an operator has changed since.
 func (c Config) withPolicyOf(d Config) Config {
-	c.Policy, c.Workers, c.StopSignal = d.Policy, d.Workers, d.StopSignal
+	c.Policy, c.Front, c.Workers, c.StopSignal = d.Policy, d.Front, d.Workers, d.StopSignal
 	return c
 }

@@ -53,17 +53,18 @@ type Event struct {
 	Kind    Kind
 	Message string // for people, where the fields do not say it all
 
-	Worker     uint64 // id
-	Slot       int    // meaningful if Worker is not 0
-	PID        int
-	Generation int
-	Trigger    policy.Trigger
-	Reason     string        // the numbers behind the trigger
-	Duration   time.Duration // boot of a WorkerReady, drain of a WorkerExited
-	Exit       string        // one of ExitReasons
-	Status     string        // how the process ended, like "exit code 1"
-	Cut        int           // requests that were ended unfinished
-	Failure    bool          // the end was a failure
+	Worker      uint64 // id
+	Slot        int    // meaningful if Worker is not 0
+	PID         int
+	Generation  int
+	Trigger     policy.Trigger
+	Reason      string        // the numbers behind the trigger
+	Duration    time.Duration // boot of a WorkerReady, drain of a WorkerExited
+	Exit        string        // one of ExitReasons
+	Status      string        // how the process ended, like "exit code 1"
+	Cut         int           // requests that were ended unfinished
+	CutUpgrades int           // connections that had been upgraded (WebSocket) and were ended; not in Cut
+	Failure     bool          // the end was a failure
 
 	Ready, Desired, Alive int
 }

@@ -58,6 +58,7 @@ func (s *Supervisor) onLaunched(m launched, now time.Time) {
 		s.end(p, now)
 		return
 	}
+	p.unseen = p.port != 0 && p.notify == nil
 	s.inherits(p)
 }
 
@@ -71,9 +72,11 @@ func (s *Supervisor) refused(err error) {
 	case len(s.sockets.Sockets()) == 0:
 		s.exitCode = ExitFailed
 		s.abandon(fmt.Sprintf("cannot adopt sockets here: %v; give an address, like --listen :8080, and a command that takes its socket from LISTEN_FDS or {fd}", err))
-	case !s.config.Inherits():
+	case !s.config.Inherits() && !s.config.GivesPort():
 		s.exitCode = ExitFailed
-		s.abandon(fmt.Sprintf("cannot adopt sockets here: %v; allow --handoff inherit", err))
+		s.abandon(fmt.Sprintf("cannot adopt sockets here: %v; allow --handoff inherit, or port with --accept front", err))
+	case s.config.GivesPort():
+		s.warn("filter", "cannot adopt sockets here: %v; workers have to bind the port in $PORT and {port}, on 127.0.0.1", err)
 	default:
 		s.warn("filter", "cannot adopt sockets here: %v; workers get them through LISTEN_FDS and {fd} alone", err)
 	}
@@ -95,8 +98,13 @@ func (s *Supervisor) onSeen(m seen, now time.Time) {
 	case adopt.Opaque:
 		s.warn("opaque", "cannot see what a worker binds: %v (run rota and its workers as one user)", r.Err)
 	case adopt.Listening:
-		if s.sockets.Serves(r.Address) {
+		if s.sockets.ServesFrom(p.id, r.Socket) {
 			p.server, p.listened = r.PID, true
+			if s.front != nil {
+				if err := s.openFront(); err != nil {
+					s.warn("front", "%v", err)
+				}
+			}
 			s.listening(p, now)
 		}
 	}
@@ -110,8 +118,10 @@ func (s *Supervisor) onAnswered(m answered, now time.Time) {
 	}
 	if m.pid != 0 {
 		p.server = m.pid
+	} else {
+		p.said = true
 	}
-	s.ready(p, now)
+	s.serves(p, now)
 }
 
 func (s *Supervisor) ready(p *process, now time.Time) {
@@ -120,6 +130,9 @@ func (s *Supervisor) ready(p *process, now time.Time) {
 	}
 	p.readyAt = now
 	p.stopAttending()
+	if s.front != nil {
+		s.admit(p)
+	}
 	w := s.fleet.Find(p.id)
 	s.event(Event{Kind: WorkerReady, Worker: p.id, Trigger: w.Trigger, Duration: now.Sub(p.began)})
 	s.sample() // where it begins: what it has later is growth
@@ -163,6 +176,9 @@ func (s *Supervisor) end(p *process, now time.Time) {
 			// Nobody asked it to go. The slot is filled again while its rest is ended.
 			if w.State == policy.Ready {
 				s.fleet.Lose(s.config.Policy, p.id, now)
+				if s.front != nil {
+					s.front.Retire(p.id, nil)
+				}
 			} else {
 				s.fleet.Halt(policy.Stop{ID: p.id}, now)
 			}
@@ -198,6 +214,10 @@ func (s *Supervisor) tellRest(p *process, now time.Time) {
 	if now.Sub(p.goneAt) < passOn || p.asking {
 		return
 	}
+	if s.front != nil {
+		s.tellGroup(p) // it has no requests to finish
+		return
+	}
 	p.asking = true
 	id, group := p.id, p.pid
 	go func() {
@@ -231,21 +251,24 @@ func (s *Supervisor) onLingering(m lingering, now time.Time) {
 func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 	e := Event{
 		Kind: WorkerExited, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation,
-		Trigger: w.Leaving, Status: describeStatus(p.status), Cut: s.cutBy(p, now),
+		Trigger: w.Leaving, Status: describeStatus(p.status), Cut: s.cutBy(p, now), CutUpgrades: p.cutUpgrades,
 	}
 	served := s.sockets.Addresses()
 	departure := s.fleet.Remove(s.config.Policy, p.id, now)
 	switch departure {
 	case policy.Asked:
 		e.Exit, e.Duration = ExitStopped, now.Sub(p.drainAt)
-		if w.Killed {
+		switch {
+		case w.Killed:
 			e.Exit = ExitKilled
-		} else if w.State == policy.Draining {
+		case s.front != nil && w.State == policy.Draining:
+			e.Exit = ExitCrash // nobody had told it to end
+		case w.Idle || w.State == policy.Draining:
 			e.Exit = ExitDrained
 		}
 		s.event(e)
 		if w.Leaving != policy.Shutdown && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
-			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut})
+			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut, CutUpgrades: e.CutUpgrades})
 		}
 	case policy.Crashed:
 		s.lastStatus = p.status
@@ -304,6 +327,9 @@ const promptly = 20 * time.Millisecond
 // cutBy counts the requests that ended with a worker: what it had in flight
 // when rota killed it, or when it died of the stop signal rather than finish them.
 func (s *Supervisor) cutBy(p *process, now time.Time) int {
+	if s.front != nil {
+		return p.cut
+	}
 	died := p.status.Signaled() && p.status.Signal() == s.config.StopSignal && !p.signalled.IsZero()
 	if died && p.cut == 0 && (p.uncaught || now.Sub(p.signalled) < promptly) {
 		return p.inFlight

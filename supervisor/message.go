@@ -4,6 +4,7 @@ import (
 	"syscall"
 	"time"
 
+	"rota/listener"
 	"rota/listener/adopt"
 	"rota/procstats"
 	"rota/supervisor/launch"
@@ -61,6 +62,23 @@ type (
 	}
 	// lingering: it is time to look at what a leader left behind.
 	lingering struct{ id uint64 }
+	// spent: a worker has had as many requests as it may.
+	spent struct{ id uint64 }
+	// idle: nothing is in the hands of a draining worker any more.
+	idle struct{ id uint64 }
+	// deserted: rota ends, and its last client has gone.
+	deserted struct{}
+	// probed: a worker was asked whether it is ready.
+	probed struct {
+		id  uint64
+		ok  bool
+		err error // what came instead
+	}
+	// spotted: a worker listens on a socket that it made itself.
+	spotted struct {
+		id     uint64
+		socket *listener.Socket
+	}
 	// asked: an operator wants something.
 	asked struct{ do func() }
 	// tick: something that has no event of its own may have changed.
@@ -76,5 +94,10 @@ func (unseen) message()    {}
 func (sampled) message()   {}
 func (counted) message()   {}
 func (lingering) message() {}
+func (spent) message()     {}
+func (idle) message()      {}
+func (deserted) message()  {}
+func (probed) message()    {}
+func (spotted) message()   {}
 func (asked) message()     {}
 func (tick) message()      {}

@@ -76,10 +76,18 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 		keep(next.Accept != old.Accept, "accept")
 		keep(next.SampleInterval != old.SampleInterval, "sample-interval")
 		keep(next.Ready != old.Ready, "ready")
-		next.Listen, next.Accept, next.SampleInterval, next.Ready = old.Listen, old.Accept, old.SampleInterval, old.Ready
+		keep(next.ReadyPath != old.ReadyPath, "ready-path")
+		keep(next.Front.MaxHeader != old.Front.MaxHeader, "max-header")
+		keep(next.Front.HeaderTimeout != old.Front.HeaderTimeout, "header-timeout")
+		keep(next.Front.IdleTimeout != old.Front.IdleTimeout, "idle-timeout")
+		next.Listen, next.Accept, next.SampleInterval, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.SampleInterval, old.Ready, old.ReadyPath
+		next.Front.MaxHeader, next.Front.HeaderTimeout, next.Front.IdleTimeout = old.Front.MaxHeader, old.Front.HeaderTimeout, old.Front.IdleTimeout
 		next.Policy.Seed = old.Policy.Seed
 
 		s.config = next
+		if s.front != nil {
+			s.front.Configure(next.Front)
+		}
 		if next.Policy.RestartInterval != old.Policy.RestartInterval || next.Policy.RestartJitter != old.Policy.RestartJitter {
 			s.fleet.Reschedule(next.Policy)
 		}

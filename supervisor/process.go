@@ -42,13 +42,22 @@ type process struct {
 	reports  []adopt.Report
 	server   int           // the process that listens; 0 until it is known
 	attend   chan struct{} // ends the watch for it to wait for connections
+	probing  func()        // ends the asking whether it is ready; nil before
+	answer   string        // what came instead the last time
+	port     uint16        // that it is told to bind; 0 for none
+	unseen   bool          // nobody tells what it binds: there is no filter
+	said     bool          // it said READY=1
 	listened bool          // on a socket that is served
 	blind    bool          // nothing tells whether it waits for connections
 	readyAt  time.Time
 	drainAt  time.Time
 	inFlight int // when it was told to drain
-	cut      int
-	failed   string // why it could not be executed
+
+	cut         int  // requests that were ended unfinished
+	cutUpgrades int  // and connections that had been upgraded
+	cutOff      bool // the front has done that
+
+	failed string // why it could not be executed
 
 	usage procstats.Usage
 }
@@ -144,6 +153,9 @@ func (p *process) stopAttending() {
 		close(p.attend)
 		p.attend = nil
 	}
+	if p.probing != nil {
+		p.probing()
+	}
 }
 
 // story says what a worker that never got ready was seen to do with sockets.
@@ -173,13 +185,21 @@ func (p *process) story(served []listener.Address) string {
 		return p.failed
 	case len(listened) > 0:
 		parts = append(parts, "it listened on "+strings.Join(listened, ", "))
-		if len(served) > 0 {
+		if len(served) > 0 && !p.listened {
 			parts = append(parts, fmt.Sprintf("not on %s", join(served)))
 		}
 	case len(bound) > 0:
 		parts = append(parts, "it bound "+strings.Join(bound, ", ")+" but never listened")
-	case len(other) == 0:
+	case p.unseen && !p.listened:
+		parts = append(parts, fmt.Sprintf("it does not listen on port %d, which it was told in $PORT and {port}", p.port))
+	case len(other) == 0 && !p.unseen:
 		parts = append(parts, "it bound no TCP port")
+	}
+	if p.said {
+		parts = append(parts, "it said READY=1, but there is no port to send requests to")
+	}
+	if p.answer != "" {
+		parts = append(parts, p.answer)
 	}
 	return strings.Join(append(parts, other...), "; ")
 }

@@ -52,7 +52,9 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 		if w.State != policy.Ready {
 			continue
 		}
-		s.checkSignal(p)
+		if s.front == nil {
+			s.checkSignal(p)
+		}
 		// Copies of one forked process share memory that a cheap sample counts for
 		// each; a single process that was executed shares none worth counting.
 		shared := len(u.PIDs) > 1 || config.MemoryMetric == MetricPSS

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"time"
 
+	"rota/listener/front"
 	"rota/policy"
 )
 
@@ -38,6 +39,10 @@ type WorkerStatus struct {
 	CPU        time.Duration
 	Measured   bool // PSS and Shared were read from the kernel at least once
 	Sampled    bool // there is a sample at all
+
+	// Known in front mode alone:
+	InFlight int   // requests and upgraded connections
+	Requests int64 // that it was given so far
 }
 
 // Status is the pool as the loop last published it; nil before the first time.
@@ -54,6 +59,12 @@ func (s *Supervisor) publish(now time.Time) {
 	for _, a := range s.sockets.Addresses() {
 		st.Listeners = append(st.Listeners, a.String())
 	}
+	loads := map[uint64]front.WorkerStats{}
+	if s.front != nil {
+		for _, l := range s.front.Stats().Workers {
+			loads[l.ID] = l
+		}
+	}
 	for _, w := range f.Workers {
 		ws := WorkerStatus{ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State, Started: w.Started}
 		if p := s.processes[w.ID]; p != nil {
@@ -61,6 +72,7 @@ func (s *Supervisor) publish(now time.Time) {
 			ws.PID, ws.RSS, ws.PSS, ws.Private, ws.Shared, ws.Swap, ws.CPU = p.pid, u.RSS, u.PSS, u.Private, u.Shared, u.Swap, u.CPU
 			ws.Measured, ws.Sampled = !u.Measured.IsZero(), u.RSS > 0
 		}
+		ws.InFlight, ws.Requests = loads[w.ID].InFlight, loads[w.ID].Requests
 		st.Workers = append(st.Workers, ws)
 	}
 	s.status.Store(st)

@@ -9,11 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/policy"
 	"rota/procstats"
 	"rota/supervisor/launch"
@@ -32,6 +34,10 @@ type Options struct {
 	Observe func(Event) // called from the loop for each event; must not block
 	Stdout  int         // descriptors that become the workers' 1 and 2
 	Stderr  int
+
+	// Answered is called for each request that is over, from many goroutines;
+	// must not block. Only a front knows of requests.
+	Answered func(front.Answer)
 }
 
 // Supervisor runs one pool.
@@ -39,6 +45,7 @@ type Supervisor struct {
 	config  Config
 	options Options
 	sockets *listener.Set
+	front   *front.Front // nil in shared mode
 
 	messages chan message
 	done     chan struct{} // closed when the loop has ended
@@ -58,6 +65,10 @@ type Supervisor struct {
 	sampleCost time.Duration
 	measure    map[uint64]bool // workers that a decision wants measured exactly
 
+	opened      map[*listener.Socket]bool // that the front accepts on
+	closed      bool                      // the front lets no new clients in
+	clientsGone chan struct{}             // closed when it has none left
+
 	noFilter   bool // the kernel refused the filter
 	warned     map[string]bool
 	everReady  bool
@@ -69,9 +80,12 @@ type Supervisor struct {
 func New(config Config, options Options) (*Supervisor, error) {
 	inherited := listener.Inherited()
 	if len(config.Listen)+len(inherited) == 0 {
-		if !config.Adopts() {
-			return nil, errors.New("cannot tell where to serve: --handoff inherit needs an address, like --listen :8080")
+		if !config.Adopts() || config.GivesPort() {
+			return nil, fmt.Errorf("cannot tell where to serve: --handoff %s needs an address, like --listen :8080", strings.Join(config.Handoff, ","))
 		}
+	}
+	if fronted := config.Accept == AcceptFront; !fronted && (config.GivesPort() || config.Ready == ReadyHTTP) {
+		return nil, errors.New("cannot reach one worker alone: --handoff port and --ready http need --accept front")
 	}
 	sockets, err := listener.Hold(config.Listen, inherited)
 	if err != nil {
@@ -80,13 +94,18 @@ func New(config Config, options Options) (*Supervisor, error) {
 	if options.Observe == nil {
 		options.Observe = func(Event) {}
 	}
-	return &Supervisor{
+	s := &Supervisor{
 		config: config, options: options, sockets: sockets,
 		messages: make(chan message, 64), done: make(chan struct{}),
 		fleet:    policy.NewFleet(config.Workers, time.Now()),
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
-	}, nil
+		opened: map[*listener.Socket]bool{},
+	}
+	if config.Accept == AcceptFront {
+		s.makeFront()
+	}
+	return s, nil
 }
 
 // Sockets are what the pool listens on.
@@ -107,6 +126,7 @@ func (s *Supervisor) Run(ctx context.Context) int {
 	stop := context.AfterFunc(ctx, s.Stop)
 	defer stop()
 	s.loop()
+	s.leaveFront()
 	return s.exitCode
 }
 
@@ -119,7 +139,14 @@ func (s *Supervisor) prepare() (err error) {
 			return err
 		}
 	}
-	if s.reaper, err = newReaper(s.post); err != nil {
+	if s.front != nil {
+		// Requests wait in the front for the first worker.
+		err = s.openFront()
+	}
+	if err == nil {
+		s.reaper, err = newReaper(s.post)
+	}
+	if err != nil {
 		s.notify.close()
 	}
 	return err
@@ -193,6 +220,16 @@ func (s *Supervisor) hear(m message) {
 		s.onCounted(m)
 	case lingering:
 		s.onLingering(m, now)
+	case spent:
+		s.fleet.MarkSpent(m.id)
+	case idle:
+		s.fleet.MarkIdle(m.id)
+	case deserted:
+		s.onDeserted()
+	case probed:
+		s.onProbed(m, now)
+	case spotted:
+		s.onSpotted(m, now)
 	case asked:
 		m.do()
 	case tick:

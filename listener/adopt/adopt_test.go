@@ -1,8 +1,10 @@
 package adopt
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -267,6 +269,54 @@ func TestTwoProgramsShareOneAddress(t *testing.T) {
 				t.Fatal(err)
 			}
 			response.Body.Close()
+		})
+	}
+}
+
+// In private mode each program has a socket of its own, and the address that it
+// asked for is left to rota.
+func TestTwoProgramsHaveTheirOwn(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "", "[::1]", "0.0.0.0"} {
+		t.Run("host "+host, func(t *testing.T) {
+			l, err := net.Listen("tcp", host+":0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			addr := fmt.Sprintf("%s:%d", host, l.Addr().(*net.TCPAddr).Port)
+			l.Close()
+			set, err := listener.Hold(nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set.KeepPrivate()
+			defer set.Close()
+			for range 2 {
+				pid, reports := serve(t, addr, set)
+				bound := next(t, reports, Bound)
+				listening := next(t, reports, Listening)
+				if bound.Socket != listening.Socket || bound.Address != set.Addresses()[0] || !set.ServesFrom(uint64(pid), listening.Socket) {
+					t.Errorf("%+v, %+v; want both of the private socket of process %d, for %s", bound, listening, pid, set.Addresses())
+				}
+				if !listening.Socket.Address().IP.IsLoopback() {
+					t.Errorf("it can be reached from outside, at %s", listening.Socket.Address())
+				}
+				client := &http.Client{Transport: &http.Transport{
+					DialContext:       func(context.Context, string, string) (net.Conn, error) { return set.Dial(uint64(pid)) },
+					DisableKeepAlives: true,
+				}}
+				response, err := client.Get("http://localhost/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(response.Body)
+				response.Body.Close()
+				if string(body) != fmt.Sprint(pid) {
+					t.Errorf("answered by %s, want %d", body, pid)
+				}
+			}
+			if len(set.Sockets()) != 1 {
+				t.Errorf("%d sockets are held beside the private ones, want the one that is served", len(set.Sockets()))
+			}
 		})
 	}
 }

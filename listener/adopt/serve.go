@@ -25,9 +25,10 @@ const (
 // Report is one thing that a worker was seen to do.
 type Report struct {
 	Kind    Kind
-	PID     int // the process, which may be a child of the worker's leader
-	Address listener.Address
-	Err     error // for Refused and Opaque
+	PID     int              // the process, which may be a child of the worker's leader
+	Address listener.Address // as the program knows it
+	Socket  *listener.Socket // for Bound and Listening: what it has
+	Err     error            // for Refused and Opaque
 }
 
 // Serve answers the trapped calls of one worker from its listener descriptor,
@@ -123,15 +124,15 @@ func (c call) bind(fd int) error {
 		c.report(Report{Kind: Refused, PID: pid, Address: want.Address(), Err: err})
 		return c.answer(c.id, errnoOf(err))
 	}
-	// The flag belongs to the open socket that all workers share, and they all
-	// run one program: what it asked for is right for every one of them.
+	// The flag belongs to the open socket, which workers may share; they all run
+	// one program: what it asked for is right for every one of them.
 	if err := unix.SetNonblock(socket.FD(), flags&unix.O_NONBLOCK != 0); err != nil {
 		return err
 	}
 	if err := c.place(c.id, socket.FD(), fd, flags&unix.O_CLOEXEC != 0); err != nil {
-		return c.opaque(fmt.Errorf("cannot place the socket for %s in process %d: %w", socket.Address(), pid, err))
+		return c.opaque(fmt.Errorf("cannot place the socket for %s in process %d: %w", socket.Asked(), pid, err))
 	}
-	c.report(Report{Kind: Bound, PID: pid, Address: socket.Address()})
+	c.report(Report{Kind: Bound, PID: pid, Address: socket.Asked(), Socket: socket})
 	return c.answer(c.id, 0)
 }
 
@@ -148,13 +149,13 @@ func (c call) listen(fd int) error {
 		return c.run(c.id)
 	}
 	if err := c.sockets.Listen(socket); err != nil {
-		c.report(Report{Kind: Refused, PID: pid, Address: socket.Address(), Err: err})
+		c.report(Report{Kind: Refused, PID: pid, Address: socket.Asked(), Err: err})
 		return c.answer(c.id, errnoOf(err))
 	}
 	if err := c.answer(c.id, 0); err != nil {
 		return err
 	}
-	c.report(Report{Kind: Listening, PID: pid, Address: socket.Address()})
+	c.report(Report{Kind: Listening, PID: pid, Address: socket.Asked(), Socket: socket})
 	return nil
 }
 

@@ -7,14 +7,13 @@ import (
 
 // Why a request was shed, that is answered with 503 without having reached a worker.
 const (
-	ShedFull    = "full"     // the queue was
-	ShedTimeout = "timeout"  // it waited for longer than Config.QueueTimeout
-	ShedUnready = "unready"  // so it did, and no worker was ready
-	ShedStopped = "stopping" // rota was ending and no worker was left
+	ShedFull    = "full"    // the queue was
+	ShedTimeout = "timeout" // it waited for longer than Config.QueueTimeout
+	ShedUnready = "unready" // so it did, and no worker was ready
 )
 
 // ShedReasons lists them all.
-var ShedReasons = []string{ShedFull, ShedTimeout, ShedUnready, ShedStopped}
+var ShedReasons = []string{ShedFull, ShedTimeout, ShedUnready}
 
 // What may be wrong with a worker's answer. The client gets 502, or a cut
 // connection where a part of the answer was sent already.

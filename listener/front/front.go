@@ -4,45 +4,120 @@
 // program does with its stop signal, and a client's connection outlives it.
 package front
 
-import "net"
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
 
-// Hooks is what the front tells. Each is called from the goroutine of some
-// request and must not block.
+	"golang.org/x/sys/unix"
+)
+
+// Hooks is what the front tells. None may block for long.
 type Hooks struct {
-	Answered func(Answer)    // a request is over
+	Answered func(Answer)    // a request is over; called from its own goroutine
 	Spent    func(id uint64) // a worker has had Config.MaxRequests requests; told once
 }
 
 // Front is the one of a pool. It may be used by many goroutines.
-type Front struct{}
+type Front struct {
+	hooks    Hooks
+	config   atomic.Pointer[Config]
+	dispatch dispatcher
+	server   *http.Server
+	log      *log.Logger
+	retries  *budget
+	bodies   atomic.Int64 // bytes of request bodies that are held in memory
+	clients  clients
+	closing  atomic.Bool
+
+	mu      sync.Mutex
+	sockets []*socket
+}
 
 // New makes a front without sockets and workers.
-func New(c Config, hooks Hooks) *Front { return &Front{} }
+func New(c Config, hooks Hooks) *Front {
+	f := &Front{hooks: hooks, retries: newBudget(), log: log.New(io.Discard, "", 0)}
+	if f.hooks.Answered == nil {
+		f.hooks.Answered = func(Answer) {}
+	}
+	f.dispatch.spent = hooks.Spent
+	if f.dispatch.spent == nil {
+		f.dispatch.spent = func(uint64) {}
+	}
+	f.Configure(c)
+	f.server = &http.Server{
+		Handler:           f,
+		ReadHeaderTimeout: c.HeaderTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    c.MaxHeader,
+		ConnState:         f.connState,
+		ErrorLog:          f.log,
+		Protocols:         new(http.Protocols),
+		// `OPTIONS *` is for the worker to answer.
+		DisableGeneralOptionsHandler: true,
+	}
+	f.server.Protocols.SetHTTP1(true)
+	f.server.Protocols.SetUnencryptedHTTP2(true)
+	return f
+}
 
 // Configure changes what can be changed while requests are served: all but the
-// limits of a request's header.
-func (f *Front) Configure(c Config) {}
+// limits of a request's header and of an idle connection.
+func (f *Front) Configure(c Config) {
+	f.config.Store(&c)
+	f.dispatch.configure(c)
+}
 
-// Listen begins to accept on a copy of a listening socket.
-func (f *Front) Listen(fd int) error { return nil }
+// Listen begins to accept on a copy of a listening socket. ours says that nobody
+// but rota holds it, so that it is shut when the front closes; one that systemd
+// holds too goes on taking connections for the next rota.
+func (f *Front) Listen(fd int, ours bool) error {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("cannot copy a listening socket: %w", err)
+	}
+	file := os.NewFile(uintptr(dup), "listener")
+	defer file.Close()
+	l, err := net.FileListener(file)
+	if err != nil {
+		return fmt.Errorf("cannot accept on a listening socket: %w", err)
+	}
+	if unixListener, ok := l.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false) // the file is the holder's
+	}
+	s := &socket{Listener: l, ours: ours, ended: make(chan struct{})}
+	f.mu.Lock()
+	f.sockets = append(f.sockets, s)
+	f.mu.Unlock()
+	go func() { _ = f.server.Serve(&clientListener{Listener: s}) }() // it ends when the socket is closed
+	return nil
+}
 
 // Add gives a worker its share of the requests from here on. dial connects to it.
-func (f *Front) Add(id uint64, slot int, dial func() (net.Conn, error)) {}
+func (f *Front) Add(id uint64, slot int, dial func() (net.Conn, error)) {
+	f.dispatch.add(&worker{id: id, slot: slot, link: newLink(dial, f.config.Load().MaxHeader)})
+}
 
 // Retire gives a worker no more requests. idle is called once, when nothing is
 // in its hands any more, which may be at once.
-func (f *Front) Retire(id uint64, idle func()) {}
+func (f *Front) Retire(id uint64, idle func()) { f.dispatch.retire(id, idle) }
 
 // Cut ends what is left in a worker's hands, and says how much that was.
-func (f *Front) Cut(id uint64) (requests, upgrades int) { return 0, 0 }
+func (f *Front) Cut(id uint64) (requests, upgrades int) { return f.dispatch.cut(id) }
 
 // Remove forgets a worker that has gone. rescued are the local addresses of
-// connections that it had never accepted: their requests go to another one.
-func (f *Front) Remove(id uint64, rescued []net.Addr) {}
-
-// Close takes no new connections and asks kept ones to go with their next
-// answer. done is called once no client is left, or only silent ones.
-func (f *Front) Close(done func()) {}
+// connections that it had never accepted and that are still open: once they are
+// closed, their requests go to another worker.
+func (f *Front) Remove(id uint64, rescued []net.Addr) { f.dispatch.remove(id, rescued) }
 
 // Stats is the front at this moment.
-func (f *Front) Stats() Stats { return Stats{} }
+func (f *Front) Stats() Stats {
+	s := f.dispatch.stats()
+	s.Connections = f.clients.count()
+	return s
+}

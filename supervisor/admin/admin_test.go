@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/policy"
 	"rota/supervisor"
 )
@@ -23,6 +24,7 @@ type fixed struct {
 
 func (f fixed) Status() *supervisor.Status { return f.status }
 func (f fixed) Sockets() *listener.Set     { return f.set }
+func (f fixed) Front() *front.Front        { return nil }
 
 func newFixed(t *testing.T, st *supervisor.Status) fixed {
 	t.Helper()
@@ -61,14 +63,14 @@ func TestHealth(t *testing.T) {
 		"a surge":                 {&supervisor.Status{Desired: 2, Ready: 3}, 200, 200, 200},
 		"stopping":                {&supervisor.Status{Desired: 2, Ready: 2, Stopping: true}, 200, 503, 503},
 	} {
-		h := Handler(newFixed(t, c.status), NewMetrics())
+		h := Handler(newFixed(t, c.status), NewMetrics(supervisor.AcceptShared))
 		for path, want := range map[string]int{"/livez": c.live, "/readyz": c.ready, "/healthz": c.health} {
 			if got, _ := get(t, h, "GET", path); got != want {
 				t.Errorf("%s: %s is %d, want %d", name, path, got, want)
 			}
 		}
 	}
-	h := Handler(newFixed(t, nil), NewMetrics())
+	h := Handler(newFixed(t, nil), NewMetrics(supervisor.AcceptShared))
 	if code, _ := get(t, h, "POST", "/livez"); code != http.StatusMethodNotAllowed {
 		t.Errorf("POST is answered with %d", code)
 	}
@@ -87,13 +89,13 @@ func TestMetrics(t *testing.T) {
 			{Slot: 1, State: policy.Starting},
 		},
 	})
-	m := NewMetrics()
+	m := NewMetrics(supervisor.AcceptShared)
 	m.Watch(pool)
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerStarted})
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerStarted, Trigger: policy.Memory})
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerReady, Duration: time.Second})
-	m.Observe(supervisor.Event{Kind: supervisor.WorkerExited, Exit: supervisor.ExitDrained, Cut: 3})
-	m.Observe(supervisor.Event{Kind: supervisor.CycleDone, Trigger: policy.Memory, Cut: 3})
+	m.Observe(supervisor.Event{Kind: supervisor.WorkerExited, Slot: 1, Exit: supervisor.ExitDrained, Cut: 3})
+	m.Observe(supervisor.Event{Kind: supervisor.CycleDone, Slot: 1, Trigger: policy.Memory, Cut: 3})
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerCrashed, Exit: supervisor.ExitCrash})
 	m.Observe(supervisor.Event{Kind: supervisor.RollDone, Trigger: policy.Generation})
 	code, text := get(t, Handler(pool, m), "GET", "/metrics")
@@ -110,18 +112,24 @@ func TestMetrics(t *testing.T) {
 		`rota_worker_starts_total{reason="age"} 0`, `rota_worker_cycles_total{trigger="memory"} 1`,
 		`rota_worker_cycles_total{trigger="crash"} 1`, `rota_worker_exits_total{reason="oom"} 0`,
 		`rota_worker_exits_total{reason="drained"} 1`, `rota_rolls_total{result="done",trigger="generation"} 1`,
-		`rota_rolls_total{result="failed",trigger="cron"} 0`, "rota_requests_cut_total 3",
+		`rota_rolls_total{result="failed",trigger="cron"} 0`, `rota_requests_cut_total{kind="request",slot="0"} 0`,
+		`rota_requests_cut_total{kind="request",slot="1"} 3`, `rota_requests_cut_total{kind="upgrade",slot="1"} 0`,
 		"rota_worker_boot_duration_seconds_count 1",
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	for _, wrong := range []string{`rss_bytes{slot="1"}`, "pid="} {
+	for _, wrong := range []string{`rss_bytes{slot="1"}`, "pid=", "rota_http_", "rota_worker_requests_"} {
 		if strings.Contains(text, wrong) {
-			t.Errorf("%q is there: a worker without a sample has no memory", wrong)
+			t.Errorf("%q is there: a worker without a sample has no memory, and requests that nobody sees have no number", wrong)
 		}
 	}
+	lint(t, text)
+}
+
+func lint(t *testing.T, text string) {
+	t.Helper()
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)

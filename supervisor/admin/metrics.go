@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"rota/listener/front"
 	"rota/policy"
 	"rota/supervisor"
 )
@@ -18,7 +19,8 @@ type Metrics struct {
 	cycles   *prometheus.CounterVec
 	exits    *prometheus.CounterVec
 	rolls    *prometheus.CounterVec
-	cut      prometheus.Counter
+	slots    *slots
+	requests *requests // nil without the front
 	boot     prometheus.Histogram
 	drain    prometheus.Histogram
 }
@@ -39,8 +41,11 @@ const (
 // JVM or Rails application); drains are of the same range.
 var lifeBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120}
 
-// NewMetrics makes the counters, all at 0.
-func NewMetrics() *Metrics {
+// NewMetrics makes the counters, all at 0. accept is the pool's Config.Accept: it
+// says who tells of requests. In front mode Answered does, in shared mode
+// nobody, so that there are no numbers of requests but of those that events say
+// were cut.
+func NewMetrics(accept string) *Metrics {
 	counter := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}
@@ -54,8 +59,7 @@ func NewMetrics() *Metrics {
 		exits:    counter("rota_worker_exits_total", "Workers ended, by how.", "reason"),
 		rolls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rota_rolls_total",
 			Help: "Replacements of all workers, by what triggered them and how they ended."}, []string{"trigger", "result"}),
-		cut: prometheus.NewCounter(prometheus.CounterOpts{Name: "rota_requests_cut_total",
-			Help: "Requests that were ended unfinished, as far as rota can tell."}),
+		slots: newSlots(accept == supervisor.AcceptFront),
 		boot:  histogram("rota_worker_boot_duration_seconds", "Time from start to ready."),
 		drain: histogram("rota_worker_drain_duration_seconds", "Time from being told to drain to the end."),
 	}
@@ -72,7 +76,11 @@ func NewMetrics() *Metrics {
 		m.rolls.WithLabelValues(string(t), rollFailed)
 		m.rolls.WithLabelValues(string(t), rollSuperseded)
 	}
-	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.cut, m.boot, m.drain)
+	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.slots, m.boot, m.drain)
+	if accept == supervisor.AcceptFront {
+		m.requests = newRequests()
+		m.registry.MustRegister(m.requests)
+	}
 	return m
 }
 
@@ -83,13 +91,24 @@ func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
+// Answered counts a request that is over. Any number of goroutines may call it;
+// it takes a small part of a microsecond and does not block.
+func (m *Metrics) Answered(a front.Answer) {
+	if m.requests != nil {
+		m.requests.answered(&a)
+		m.slots.answered(&a)
+	}
+}
+
 // Observe counts an event.
 func (m *Metrics) Observe(e supervisor.Event) {
-	if e.Exit != "" { // the end of a cycle repeats the number
-		m.cut.Add(float64(e.Cut))
+	// The end of a cycle repeats the number; with the front, each answer has told already.
+	if e.Exit != "" && e.Cut > 0 && m.requests == nil {
+		m.slots.at(e.Slot).addCut(front.KindRequest, e.Cut)
 	}
 	switch e.Kind {
 	case supervisor.WorkerStarted:
+		m.slots.at(e.Slot) // it is there from now on, at 0
 		reason := string(e.Trigger)
 		if reason == "" {
 			reason = bootReason

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/policy"
 	"rota/procstats"
 	"rota/supervisor"
@@ -15,6 +16,7 @@ import (
 type Pool interface {
 	Source
 	Sockets() *listener.Set
+	Front() *front.Front // nil in shared mode
 }
 
 // state exports a pool as it is at the moment of the scrape.
@@ -56,6 +58,9 @@ var poolWide = []struct{ name, help, label string }{
 	{"rota_sample_duration_seconds", "What the last look at the workers' memory took.", ""},
 	{"rota_listener_accept_queue_length", "Connections that wait to be accepted.", "listener"},
 	{"rota_listener_accept_queue_limit", "Connections that may wait to be accepted.", "listener"},
+	{"rota_http_queue_length", "Requests that wait for a worker.", ""},
+	{"rota_http_client_connections", "Connections of clients, idle ones included.", ""},
+	{"rota_worker_requests_in_flight", "Requests and upgraded connections in the hands of the slot's workers, those included that drain.", "slot"},
 	{"rota_cgroup_memory_usage_bytes", "Memory that the container uses.", ""},
 	{"rota_cgroup_memory_limit_bytes", "Memory that the container may use; absent without a limit.", ""},
 }
@@ -99,6 +104,9 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	if limit, err := procstats.Host.MemoryLimit(); err == nil && limit.Bytes > 0 {
 		gauge("rota_cgroup_memory_limit_bytes", float64(limit.Bytes))
 	}
+	if f := s.pool.Front(); f != nil {
+		fronted(f.Stats(), gauge)
+	}
 	st := s.pool.Status()
 	if st == nil {
 		return
@@ -121,6 +129,20 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 				ch <- prometheus.MustNewConstMetric(s.desc[g.name], g.kind, v, strconv.Itoa(slot))
 			}
 		}
+	}
+}
+
+// fronted exports the front. Two workers may share a slot during a cycle, and
+// both have requests: the number is that of both, or a drain would be invisible.
+func fronted(st front.Stats, gauge func(name string, v float64, labels ...string)) {
+	gauge("rota_http_queue_length", float64(st.Queued))
+	gauge("rota_http_client_connections", float64(st.Connections))
+	inFlight := map[int]int{}
+	for _, w := range st.Workers {
+		inFlight[w.Slot] += w.InFlight
+	}
+	for slot, n := range inFlight {
+		gauge("rota_worker_requests_in_flight", float64(n), strconv.Itoa(slot))
 	}
 }
 

@@ -83,7 +83,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 	os.Unsetenv("LISTEN_FDS") // sockets that are not the demo's
 
 	screen := newScreen(out, isatty.IsTerminal(os.Stdout.Fd()))
-	metrics := admin.NewMetrics()
+	metrics := admin.NewMetrics(settings.Config.Accept)
 	ready := make(chan struct{})
 	sup, err := supervisor.New(settings.Config, supervisor.Options{
 		Environ: WorkerEnviron(os.Environ()),

@@ -41,7 +41,7 @@ var schema = []*setting{
 		usage: "copies of the command; auto: WEB_CONCURRENCY, else the CPUs that the container may use"},
 	{group: groupPool, name: "listen", short: "l", kind: "ADDR", unset: "what the command binds", repeats: true, set: setListen,
 		usage: "serve on :8080, host:port or unix:/path; may repeat (default what the command binds)"},
-	{group: groupPool, name: "accept", kind: "MODE", def: "shared", set: setAccept,
+	{group: groupPool, name: "accept", kind: "MODE", def: "front", set: setAccept,
 		usage: "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket"},
 	{group: groupPool, name: "handoff", kind: "HOW,...", def: "adopt,inherit", repeats: true, splits: true, set: setHandoff,
 		usage: "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment, port: it binds $PORT, or {port} in its arguments"},

@@ -47,7 +47,7 @@ func TestResolveFront(t *testing.T) {
 }
 
 func TestFrontDefaults(t *testing.T) {
-	s, err := sources{args: []string{"--accept", "front"}}.resolve(t)
+	s, err := sources{}.resolve(t)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,24 @@ func TestFrontWithoutIt(t *testing.T) {
 	} {
 		_, err := test.src.resolve(t)
 		wantUsage(t, test.want, err, test.want)
+	}
+}
+
+// Several proxies may stand in one text, in each of the sources.
+func TestTrustedProxiesFromAnywhere(t *testing.T) {
+	const want = "10.0.0.0/8, ::1/128, unix"
+	for name, src := range map[string]sources{
+		"flag":        {args: []string{"--trusted-proxies", "10.0.0.0/8, ::1", "--trusted-proxies", "unix"}},
+		"environment": {environ: []string{"ROTA_TRUSTED_PROXIES=10.0.0.0/8, ::1,unix"}, file: "trusted-proxies: 192.0.2.1"},
+		"file":        {file: "trusted-proxies: ['10.0.0.0/8, ::1', unix]"},
+	} {
+		s, err := src.resolve(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := s.Config.Front; s.value("trusted-proxies").Value != want || len(f.TrustedProxies) != 2 || !f.TrustUnix {
+			t.Errorf("%s: %+v, front %+v; want %s", name, s.value("trusted-proxies"), f, want)
+		}
 	}
 }
 

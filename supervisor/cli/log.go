@@ -61,6 +61,7 @@ func (l *log) event(e supervisor.Event) {
 	add("exit", e.Exit, e.Exit != "")
 	add("status", e.Status, e.Status != "")
 	add("cut", e.Cut, e.Cut != 0)
+	add("cut_upgrades", e.CutUpgrades, e.CutUpgrades != 0)
 	add("took", e.Duration.Round(time.Millisecond).String(), e.Duration > 0)
 	add("detail", e.Message, e.Message != "" && e.Kind != supervisor.Warning)
 	add("ready", e.Ready, true)
@@ -71,7 +72,7 @@ func (l *log) event(e supervisor.Event) {
 		l.Warn(e.Message)
 	case e.Failure:
 		l.Error(string(e.Kind), args...)
-	case e.Cut > 0:
+	case e.Cut+e.CutUpgrades > 0:
 		l.Warn(string(e.Kind), args...)
 	default:
 		l.Info(string(e.Kind), args...)

@@ -69,7 +69,7 @@ func TestResolveDefaults(t *testing.T) {
 	}
 	for _, want := range []Value{
 		{"workers", "3", "WEB_CONCURRENCY"}, {"listen", "what the command binds", "default"},
-		{"accept", "shared", "default"}, {"handoff", "adopt, inherit", "default"}, {"env", "none", "default"},
+		{"accept", "front", "default"}, {"handoff", "adopt, inherit", "default"}, {"env", "none", "default"},
 		{"max-memory", "off", "default"}, {"memory-samples", "3", "default"}, {"memory-metric", "private", "default"},
 		{"sample-interval", "1s", "default"}, {"restart-interval", "off", "default"}, {"restart-jitter", "auto", "default"},
 		{"restart-cron", "off", "default"}, {"max-surge", "1", "default"}, {"max-unavailable", "0", "default"},
@@ -91,7 +91,7 @@ func TestResolveDefaults(t *testing.T) {
 		t.Errorf("%d values, warnings %q", len(s.Values), s.Warnings)
 	}
 	c, p := s.Config, s.Config.Policy
-	if c.Workers != 3 || c.StopSignal != syscall.SIGTERM || !c.Adopts() || !c.Inherits() || c.Accept != supervisor.AcceptShared ||
+	if c.Workers != 3 || c.StopSignal != syscall.SIGTERM || !c.Adopts() || !c.Inherits() || c.Accept != supervisor.AcceptFront ||
 		c.Ready != supervisor.ReadyListen || c.SampleInterval != time.Second || !slices.Equal(c.Command, []string{"server"}) {
 		t.Errorf("config %+v", c)
 	}

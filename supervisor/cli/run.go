@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
 
+	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
 )
@@ -53,7 +54,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	for _, w := range settings.Warnings {
 		sv.log.warn(w)
 	}
-	metrics := admin.NewMetrics()
+	access := sv.openAccessLog(settings)
+	defer access.close(sv.log.warn)
+	metrics := admin.NewMetrics(settings.Config.Accept)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
@@ -63,6 +66,10 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 				// A no-op but under systemd with Type=notify.
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 			}
+		},
+		Answered: func(a front.Answer) {
+			metrics.Answered(a)
+			access.answered(a)
 		},
 		Stdout: int(os.Stdout.Fd()),
 		Stderr: int(os.Stderr.Fd()),
@@ -78,12 +85,24 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())
+	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
 	if code := sv.sup.Run(context.Background()); code != supervisor.ExitOK {
 		return &ExitError{code, fmt.Errorf("the pool has ended (exit code %d)", code)}
 	}
 	return nil
+}
+
+// openAccessLog begins the access log; nil if there is to be none.
+func (sv *service) openAccessLog(s *Settings) *accessLog {
+	access := newAccessLog(os.Stdout, s.AccessLog)
+	if access != nil {
+		// Without this a write to standard output ends rota once its reader has
+		// gone. Workers do not inherit it: exec undoes it.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
+	return access
 }
 
 // load reads all that may change while rota runs.

@@ -1,12 +1,15 @@
-// Says who answers. Without flags that say otherwise it is the plainest server
+// Says who answers, and what it was sent. Without flags that say otherwise it is the plainest server
 // there is: it handles no signal and binds its own address.
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"net"
@@ -14,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -50,15 +54,43 @@ func main() {
 	serve(listeners[0], whoami)
 }
 
+// leaked is what requests have asked to be kept, in KiB each.
+var leaked struct {
+	sync.Mutex
+	kept [][]byte
+}
+
+func leak(kib int) {
+	if kib <= 0 {
+		return
+	}
+	kept := make([]byte, kib<<10)
+	for i := 0; i < len(kept); i += 4096 {
+		kept[i] = 1
+	}
+	leaked.Lock()
+	defer leaked.Unlock()
+	leaked.kept = append(leaked.kept, kept)
+}
+
 func whoami(w http.ResponseWriter, r *http.Request) {
-	hold, _ := strconv.ParseFloat(r.URL.Query().Get("hold"), 64)
+	query := r.URL.Query()
+	hash := sha256.New()
+	length, err := io.Copy(hash, r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler) // there is nobody to answer
+	}
+	kib, _ := strconv.Atoi(query.Get("leak"))
+	leak(kib)
+	hold, _ := strconv.ParseFloat(query.Get("hold"), 64)
 	time.Sleep(time.Duration(hold * float64(time.Second)))
 	client, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		client = "-" // a unix socket
 	}
-	fmt.Fprintf(w, "pid=%d slot=%s generation=%s client=%s\n",
-		os.Getpid(), os.Getenv("ROTA_SLOT"), os.Getenv("ROTA_GENERATION"), client)
+	fmt.Fprintf(w, "pid=%d slot=%s generation=%s client=%s id=%s length=%d sha256=%x\n",
+		os.Getpid(), os.Getenv("ROTA_SLOT"), os.Getenv("ROTA_GENERATION"), client,
+		cmp.Or(query.Get("id"), "-"), length, hash.Sum(nil))
 }
 
 func serve(l net.Listener, handler http.HandlerFunc) { log.Fatal(http.Serve(l, handler)) }

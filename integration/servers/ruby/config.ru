@@ -1,6 +1,15 @@
-# Says who answers, for Puma.
+# Says who answers, and what it was sent, for Puma.
+require "digest"
+
+LEAKED = []
+
 run lambda { |env|
-  sleep env["QUERY_STRING"][/hold=([\d.]+)/, 1].to_f
+  query = env["QUERY_STRING"]
+  received = env["rack.input"].read
+  leak = query[/leak=(\d+)/, 1].to_i
+  LEAKED << "x" * (leak << 10) if leak > 0
+  sleep query[/hold=([\d.]+)/, 1].to_f
   slot, generation = ENV.fetch("ROTA_SLOT"), ENV.fetch("ROTA_GENERATION")
-  [200, {}, ["pid=#{Process.pid} slot=#{slot} generation=#{generation} client=#{env["REMOTE_ADDR"]}\n"]]
+  [200, {}, ["pid=#{Process.pid} slot=#{slot} generation=#{generation} client=#{env["REMOTE_ADDR"]}",
+    " id=#{query[/id=([^&]+)/, 1] || "-"} length=#{received.bytesize} sha256=#{Digest::SHA256.hexdigest(received)}\n"]]
 }

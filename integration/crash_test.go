@@ -1,0 +1,176 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCrash kills one worker after another under load. Whoever asked it gets
+// 502 if it cannot be known whether the worker has acted; nobody else notices,
+// and nobody is left without an answer.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	const workers, kills = 3, 20
+	port := freePort(t)
+	p := start(t, []string{"--accept", "front", "-w", fmt.Sprint(workers), "--min-uptime", "0s", "--",
+		goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port)})
+	p.awaitKind("pool ready", 1)
+	// Held for so long that each worker always has some.
+	c := &clients{addr: fmt.Sprintf("127.0.0.1:%d", port), of: 2, pause: 5 * time.Millisecond, hold: "0.05"}
+	c.begin(t)
+
+	type kill struct{ began, noticed time.Time }
+	var killed []kill
+	for i := range kills {
+		answered := c.answered()
+		eventually(t, "every client was answered again", func() bool { return c.answered() >= answered+2*c.of*len(kinds) })
+		k := kill{began: time.Now()}
+		if err := syscall.Kill(p.workers()[i%workers], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		k.noticed = p.awaitKind("worker crashed", i+1).at(t)
+		killed = append(killed, k)
+		p.awaitKind("worker ready", workers+i+1)
+	}
+	c.halt()
+
+	at := make([]int, kills)
+	for _, f := range c.failures() {
+		if f.why != "status: 502" {
+			t.Errorf("a request was not answered: %v", f)
+		}
+		found := false
+		for i, k := range killed {
+			if !f.began.After(k.noticed) && !f.ended.Before(k.began) {
+				found = true
+				at[i]++
+			}
+		}
+		if !found {
+			t.Errorf("no worker was killed meanwhile: %v", f)
+		}
+	}
+	for i, n := range at {
+		if n > c.of*len(kinds) {
+			t.Errorf("%d requests failed with kill %d, of %d in flight", n, i, c.of*len(kinds))
+		}
+	}
+	t.Logf("%d killed, %d answered, lost %v", kills, c.answered(), c.lost())
+	failed := len(c.failures())
+	if failed == 0 {
+		t.Error("nothing was in a worker's hands when it was killed: that proves nothing")
+	}
+	if n := p.cut(); int(n) != failed {
+		t.Errorf("rota counts %v requests as cut, the clients %d", n, failed)
+	}
+	for name, seen := range c.tallies {
+		if seen.answered == 0 || seen.idle > 0 {
+			t.Errorf("%s: %s", name, seen)
+		}
+	}
+}
+
+// gated starts a pool that accepts at once, and whose workers are not ready
+// before the file of the returned name is there.
+func gated(t *testing.T, workers int, args ...string) (p *pool, addr, gate string) {
+	t.Helper()
+	addr = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	gate = filepath.Join(t.TempDir(), "gate")
+	args = append([]string{"--accept", "front", "--listen", addr, "--ready", "notify", "-w", fmt.Sprint(workers), "--min-uptime", "0s"}, args...)
+	p = start(t, append(args, "--", goServer(t), "-addr", addr, "-gate", gate))
+	p.awaitKind("worker started", 1)
+	return p, addr, gate
+}
+
+// TestNoWorkerReady asks a pool in which nobody can answer. Requests wait; none
+// is refused.
+func TestNoWorkerReady(t *testing.T) {
+	t.Parallel()
+	const waiting = "rota_http_queue_length"
+
+	t.Run("first start", func(t *testing.T) {
+		t.Parallel()
+		p, addr, gate := gated(t, 2, "--queue-timeout", "80s")
+		c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond}
+		c.begin(t)
+		p.metric(waiting, float64(c.of*len(kinds)))
+		if n := c.answered(); n > 0 {
+			t.Errorf("%d requests were answered by workers that were not ready", n)
+		}
+		put(t, gate, "", 0o600)
+		eventually(t, "all are answered", func() bool { return c.answered() > 10*c.of*len(kinds) })
+		c.halt()
+		c.nothingLost(t)
+		p.metric(waiting, 0)
+	})
+
+	t.Run("all crashed", func(t *testing.T) {
+		t.Parallel()
+		p, addr, gate := gated(t, 2, "--queue-timeout", "80s")
+		put(t, gate, "", 0o600)
+		p.awaitKind("pool ready", 1)
+		c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond}
+		c.begin(t)
+		eventually(t, "all are answered", func() bool { return c.answered() > 10*c.of*len(kinds) })
+		if err := os.Remove(gate); err != nil {
+			t.Fatal(err)
+		}
+		for _, pid := range p.workers() {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.metric(waiting, float64(c.of*len(kinds)))
+		answered, lost := c.answered(), c.lost()
+		put(t, gate, "", 0o600)
+		eventually(t, "all are answered again", func() bool { return c.answered() > answered+10*c.of*len(kinds) })
+		c.halt()
+		for why, n := range c.lost() {
+			if why != "status: 502" || n != lost[why] {
+				t.Errorf("%d lost, %d of them when the workers were killed: %s", n, lost[why], why)
+			}
+		}
+		if n := p.cut(); int(n) != len(c.failures()) {
+			t.Errorf("rota counts %v requests as cut, the clients %d", n, len(c.failures()))
+		}
+	})
+
+	t.Run("none in time", func(t *testing.T) {
+		t.Parallel()
+		const patience = 300 * time.Millisecond
+		p, addr, gate := gated(t, 1, "--queue-timeout", patience.String())
+		for _, k := range kinds {
+			conn, err := connect(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.close()
+			for range 2 {
+				began := time.Now()
+				response, body, err := conn.exchange(k, "/", make([]byte, k.body))
+				if err != nil {
+					t.Fatalf("%s: %v", k.name, err)
+				}
+				if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+					t.Errorf("%s: answered %s %v %q, want 503 with Retry-After", k.name, response.Status, response.Header, body)
+				}
+				if took := time.Since(began); took < patience {
+					t.Errorf("%s: answered after %s, want %s at least", k.name, took, patience)
+				}
+				if conn.ends {
+					break
+				}
+			}
+		}
+		put(t, gate, "", 0o600)
+		p.awaitKind("pool ready", 1)
+		if _, err := get(addr, "/"); err != nil {
+			t.Errorf("not answered by a worker that is ready: %v", err)
+		}
+	})
+}

@@ -1,0 +1,61 @@
+//go:build soak
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// How long each server of the loss matrix is soaked, of ten minutes in all. The
+// fast ones are where the many requests come from.
+const (
+	soakLong  = 150 * time.Second
+	soakShort = 50 * time.Second
+	soakLeast = 500_000 // requests
+)
+
+// TestSoak is the loss matrix for longer, and with clients that wait for
+// nothing but their answer: make soak.
+func TestSoak(t *testing.T) {
+	total, lost := 0, 0
+	var all []*matrix
+	var names []string
+	for i, s := range stubborn {
+		t.Run(s.name, func(t *testing.T) {
+			until := time.Now().Add(soakShort)
+			if i < 2 {
+				until = time.Now().Add(soakLong)
+			}
+			m := newMatrix(t, &clients{of: 2}, s.command)
+			all, names = append(all, m), append(names, s.name)
+			for time.Now().Before(until) {
+				m.round(matrixCycles)
+			}
+			m.finish()
+			total += m.clients.answered()
+			lost += len(m.clients.failures())
+		})
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "server\tclients\tanswered\tlost\tp50\tp99\tslowest\tcycles\t")
+	for i, m := range all {
+		cycles := 0
+		for _, n := range m.cycles {
+			cycles += n
+		}
+		for _, k := range kinds {
+			seen := m.clients.tallies[k.name]
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t\n", names[i], k.name, seen.answered, len(seen.failed),
+				seen.quantile(0.5), seen.quantile(0.99), seen.quantile(1), cycles)
+		}
+	}
+	fmt.Fprintf(table, "all\t\t%d\t%d\t\t\t\t\t\n", total, lost)
+	table.Flush()
+	if total < soakLeast {
+		t.Errorf("%d requests, want %d at least", total, soakLeast)
+	}
+}

@@ -1,0 +1,115 @@
+package front
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// conn is a connection to a worker.
+type conn struct {
+	net.Conn
+	local      netip.AddrPort
+	in         *bufio.Reader
+	maxHeader  int
+	budget     int // bytes that a header may still have; negative while a body is read
+	reused     bool
+	idleSince  time.Time
+	idleFor    time.Duration // before it was taken again
+	unaccepted atomic.Bool   // the worker has gone without accepting it
+	closed     sync.Once
+
+	raw   syscall.RawConn
+	look  func(fd uintptr) // what raw runs to peek, made once
+	first [1]byte
+	state peeked
+}
+
+// peeked is what a look at a connection's incoming side finds.
+type peeked int
+
+const (
+	nothingYet peeked = iota
+	something
+	ended // the worker has closed it
+)
+
+func newConn(raw net.Conn, maxHeader int) *conn {
+	c := &conn{Conn: raw, maxHeader: maxHeader, budget: -1}
+	c.in = bufio.NewReader(c)
+	if tcp, ok := raw.LocalAddr().(*net.TCPAddr); ok {
+		c.local = plain(tcp.AddrPort())
+	}
+	if sc, ok := raw.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
+		c.look = c.lookAt
+	}
+	return c
+}
+
+var errHeaderTooLarge = errors.New("the header of its answer is too large")
+
+// Read reads from the worker. A header must not be longer than allowed.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.budget == 0 {
+		return 0, errHeaderTooLarge
+	}
+	if c.budget > 0 && len(p) > c.budget {
+		p = p[:c.budget]
+	}
+	n, err := c.Conn.Read(p)
+	if c.budget > 0 {
+		c.budget -= n
+	}
+	return n, err
+}
+
+// expectHeader limits what is read next; expectBody lifts that.
+func (c *conn) expectHeader() { c.budget = max(1, c.maxHeader-c.in.Buffered()) }
+func (c *conn) expectBody()   { c.budget = -1 }
+
+// peek looks whether something has come in, or the end, without waiting.
+func (c *conn) peek() peeked {
+	if c.in.Buffered() > 0 {
+		return something
+	}
+	if c.raw == nil || c.raw.Control(c.look) != nil {
+		return ended
+	}
+	return c.state
+}
+
+func (c *conn) lookAt(fd uintptr) {
+	for {
+		n, _, err := unix.Recvfrom(int(fd), c.first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			c.state = nothingYet
+		case err != nil || n == 0:
+			c.state = ended
+		default:
+			c.state = something
+		}
+		return
+	}
+}
+
+// alive tells whether a kept connection may be used: the worker has neither
+// closed it nor sent something that nobody asked for.
+func (c *conn) alive() bool { return c.peek() == nothingYet }
+
+// Close may be called more than once and by anybody.
+func (c *conn) Close() error {
+	err := net.ErrClosed
+	c.closed.Do(func() { err = c.Conn.Close() })
+	return err
+}

@@ -1,0 +1,297 @@
+package front
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// worker is one that requests go, or went, to. Its fields but for those of its
+// link belong to the dispatcher's lock.
+type worker struct {
+	id       uint64
+	slot     int
+	link     *link
+	added    time.Time
+	retired  bool
+	idle     func() // called once when it is retired and nothing is in its hands
+	inHand   map[*exchange]struct{}
+	requests int64
+	spent    bool
+}
+
+// dispatcher gives each request a worker, or a place in the one queue of all.
+type dispatcher struct {
+	spent func(id uint64)
+
+	mu      sync.Mutex
+	config  Config
+	workers []*worker // routable ones and retired ones with something in their hands
+	queue   []*waiter // those that may not wait behind others first
+	waiting int       // those of the queue that count against Config.Queue
+	turn    int       // who is asked first among equals
+}
+
+// waiter is a request in the queue.
+type waiter struct {
+	exchange *exchange
+	granted  chan *worker // holds one
+}
+
+// acquire finds a worker for a request, which is in that worker's hands then. It
+// waits in the queue if it must; why says which of ShedReasons ended that, and
+// err that the client has gone.
+func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waited time.Duration, why string, err error) {
+	d.mu.Lock()
+	if len(d.queue) == 0 || x.health {
+		if w := d.pick(x.health); w != nil {
+			d.give(w, x)
+			d.mu.Unlock()
+			return w, 0, "", nil
+		}
+	}
+	if !x.health && d.waiting >= d.config.Queue {
+		d.mu.Unlock()
+		return nil, 0, ShedFull, nil
+	}
+	waiter := d.enqueue(x)
+	patience := d.config.QueueTimeout
+	d.mu.Unlock()
+
+	began := time.Now()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case w := <-waiter.granted:
+		return w, time.Since(began), "", nil
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-timeout.C:
+		why = ShedTimeout
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.dequeue(waiter) { // it was granted in the same moment
+		return <-waiter.granted, time.Since(began), "", nil
+	}
+	if why != "" && !slices.ContainsFunc(d.workers, func(w *worker) bool { return !w.retired }) {
+		why = ShedUnready
+	}
+	return nil, time.Since(began), why, err
+}
+
+func (d *dispatcher) enqueue(x *exchange) *waiter {
+	w := &waiter{x, make(chan *worker, 1)}
+	if x.health {
+		at := 0
+		for at < len(d.queue) && d.queue[at].exchange.health {
+			at++
+		}
+		d.queue = slices.Insert(d.queue, at, w)
+		return w
+	}
+	d.waiting++
+	d.queue = append(d.queue, w)
+	return w
+}
+
+// dequeue takes a waiter out; it reports false if it was not there any more.
+func (d *dispatcher) dequeue(w *waiter) bool {
+	i := slices.Index(d.queue, w)
+	if i < 0 {
+		return false
+	}
+	d.queue = slices.Delete(d.queue, i, i+1)
+	if !w.exchange.health {
+		d.waiting--
+	}
+	return true
+}
+
+// grant hands free workers to those that wait, first come first served.
+func (d *dispatcher) grant() {
+	for len(d.queue) > 0 {
+		first := d.queue[0]
+		w := d.pick(first.exchange.health)
+		if w == nil {
+			return
+		}
+		d.dequeue(first)
+		d.give(w, first.exchange)
+		first.granted <- w
+	}
+}
+
+// pick is the routable worker with the fewest requests in its hands, for its
+// weight; equals take turns. Nil if all have as many as they may.
+func (d *dispatcher) pick(health bool) *worker {
+	var best *worker
+	least, at := 0.0, 0
+	now := time.Now()
+	for i := range d.workers {
+		n := (d.turn + i) % len(d.workers)
+		w := d.workers[n]
+		if w.retired {
+			continue
+		}
+		weight := d.weight(w, now)
+		if !health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
+			continue
+		}
+		load := float64(len(w.inHand)) / weight
+		// With nothing to do all have the same load; a fresh worker stands back then
+		// as often as its weight asks for.
+		if best != nil && (load > least || load == least && !(load == 0 && rand.Float64() >= d.weight(best, now))) {
+			continue
+		}
+		best, least, at = w, load, n
+	}
+	if best != nil {
+		d.turn = at + 1
+	}
+	return best
+}
+
+// leastWeight is a fresh worker's: it must get something to warm up with.
+const leastWeight = 0.05
+
+// weight is a worker's share against that of one which has warmed up. It rises
+// evenly over Config.SlowStart.
+func (d *dispatcher) weight(w *worker, now time.Time) float64 {
+	if d.config.SlowStart <= 0 {
+		return 1
+	}
+	return min(1, max(leastWeight, float64(now.Sub(w.added))/float64(d.config.SlowStart)))
+}
+
+func (d *dispatcher) capacity(weight float64) int {
+	return max(1, int(float64(d.config.MaxConcurrency)*weight))
+}
+
+// give puts a request into a worker's hands.
+func (d *dispatcher) give(w *worker, x *exchange) {
+	w.inHand[x] = struct{}{}
+	w.requests++
+	if n := int64(d.config.MaxRequests); n > 0 && w.requests >= n && !w.spent {
+		w.spent = true
+		go d.spent(w.id) // the hook may wait for somebody who waits for the lock
+	}
+}
+
+// release takes a request out of a worker's hands.
+func (d *dispatcher) release(w *worker, x *exchange) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(w.inHand, x)
+	if w.retired {
+		d.settle(w)
+		return
+	}
+	d.grant()
+}
+
+// settle tells of a retired worker whose hands are empty, and forgets it.
+func (d *dispatcher) settle(w *worker) {
+	if len(w.inHand) > 0 {
+		return
+	}
+	d.workers = slices.DeleteFunc(d.workers, func(o *worker) bool { return o == w })
+	w.link.close()
+	if w.idle != nil {
+		go w.idle()
+		w.idle = nil
+	}
+}
+
+func (d *dispatcher) add(w *worker) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w.added = time.Now()
+	w.inHand = map[*exchange]struct{}{}
+	d.workers = append(d.workers, w)
+	d.grant()
+}
+
+func (d *dispatcher) find(id uint64) *worker {
+	for _, w := range d.workers {
+		if w.id == id {
+			return w
+		}
+	}
+	return nil
+}
+
+// retire takes a worker out of the routing. idle may be nil.
+func (d *dispatcher) retire(id uint64, idle func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.find(id)
+	if w == nil {
+		if idle != nil {
+			go idle()
+		}
+		return
+	}
+	w.retired, w.idle = true, idle
+	w.link.retire()
+	d.settle(w)
+}
+
+// cut ends all that is in a worker's hands.
+func (d *dispatcher) cut(id uint64) (requests, upgrades int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.find(id)
+	if w == nil {
+		return 0, 0
+	}
+	for x := range w.inHand {
+		if x.upgraded.Load() {
+			upgrades++
+		} else {
+			requests++
+		}
+		x.cancel(errCut)
+	}
+	return requests, upgrades
+}
+
+func (d *dispatcher) configure(c Config) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.config = c
+	d.grant()
+}
+
+func (d *dispatcher) stats() (s Stats) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.Queued = len(d.queue)
+	for _, w := range d.workers {
+		s.Workers = append(s.Workers, WorkerStats{ID: w.id, Slot: w.slot, Retired: w.retired, InFlight: len(w.inHand), Requests: w.requests})
+	}
+	return s
+}
+
+// busy tells whether a worker has something in its hands.
+func (d *dispatcher) busy() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.workers, func(w *worker) bool { return len(w.inHand) > 0 })
+}
+
+// remove forgets a worker that has gone, and marks the connections that it never
+// accepted.
+func (d *dispatcher) remove(id uint64, rescued []net.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if w := d.find(id); w != nil {
+		w.retired = true
+		w.link.retire()
+		w.link.rescue(rescued)
+		d.settle(w)
+	}
+}

@@ -1,0 +1,119 @@
+package supervisor
+
+import (
+	"net"
+	"time"
+
+	"rota/listener/front"
+	"rota/policy"
+)
+
+// Front is what accepts for the pool; nil unless Config.Accept is AcceptFront.
+func (s *Supervisor) Front() *front.Front { return s.front }
+
+// makeFront makes the front of a pool, which nothing reaches before openFront.
+func (s *Supervisor) makeFront() {
+	s.sockets.KeepPrivate()
+	s.front = front.New(s.config.Front, front.Hooks{
+		Answered: s.options.Answered,
+		Spent:    func(id uint64) { go s.post(spent{id}) },
+	})
+	s.clientsGone = make(chan struct{})
+}
+
+// openFront accepts on every address that is served and is not accepted on yet.
+func (s *Supervisor) openFront() error {
+	for _, public := range s.sockets.Served() {
+		if s.opened[public] {
+			continue
+		}
+		s.opened[public] = true
+		if err := s.sockets.Listen(public); err != nil {
+			return err
+		}
+		if err := s.front.Listen(public.FD(), !public.Inherited()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// admit gives a worker that is ready its share of the requests.
+func (s *Supervisor) admit(p *process) {
+	id, sockets := p.id, s.sockets
+	s.front.Add(id, p.slot, func() (net.Conn, error) { return sockets.Dial(id) })
+}
+
+// retire gives a worker no more requests. With none left in its hands it is
+// idle, and the stop signal follows. When rota itself ends, its clients may have
+// more to ask first: the workers stay until those have gone.
+func (s *Supervisor) retire(p *process, why policy.Trigger) {
+	if why == policy.Shutdown && !s.gone() {
+		s.closeFront()
+		return
+	}
+	id := p.id
+	s.front.Retire(id, func() { go s.post(idle{id}) })
+}
+
+// gone tells whether the front was closed and has no client left.
+func (s *Supervisor) gone() bool {
+	select {
+	case <-s.clientsGone:
+		return true
+	default:
+		return false
+	}
+}
+
+// closeFront lets no new clients in.
+func (s *Supervisor) closeFront() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.front.Close(func() {
+		close(s.clientsGone)
+		s.post(deserted{})
+	})
+}
+
+// onDeserted: the last client has gone, so whoever waits for that may stop.
+func (s *Supervisor) onDeserted() {
+	for _, w := range s.fleet.Workers {
+		if w.State == policy.Draining && w.Leaving == policy.Shutdown {
+			s.retire(s.processes[w.ID], policy.Shutdown)
+		}
+	}
+}
+
+// cutOff ends what is still in a worker's hands.
+func (s *Supervisor) cutOff(p *process) {
+	if p.cutOff {
+		return
+	}
+	p.cutOff = true
+	s.front.Retire(p.id, nil)
+	p.cut, p.cutUpgrades = s.front.Cut(p.id)
+}
+
+// remove forgets a worker that has gone. What it had never accepted goes to
+// another one.
+func (s *Supervisor) remove(p *process) {
+	s.sockets.Rescue(p.id, func(waiting []net.Addr) { s.front.Remove(p.id, waiting) })
+}
+
+// lastWords is how long requests that no worker is left for may take to be told so.
+const lastWords = time.Second
+
+// leaveFront answers whoever is still there once every worker has gone.
+func (s *Supervisor) leaveFront() {
+	if s.front == nil || s.fleet.Abort {
+		return
+	}
+	s.closeFront()
+	select {
+	case <-s.clientsGone:
+	case <-time.After(lastWords):
+	}
+}
