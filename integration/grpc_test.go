@@ -105,7 +105,8 @@ func TestGRPC(t *testing.T) {
 	if _, err := stream.Recv(); err == nil || err == io.EOF || ctx.Err() != nil {
 		t.Errorf("a stream whose worker was killed ended with %v", err)
 	}
-	worker() // once there is one again
+	p.awaitKind("worker crashed", 1)
+	worker() // waits until there is one again
 }
 
 func payload(text string) *grpc_testing.Payload {
