@@ -227,6 +227,86 @@ func TestReadyOverHTTP(t *testing.T) {
 	}
 }
 
+// With --ready notify, requests wait for a program that listens long before it
+// says that it is ready.
+func TestFrontAndNotify(t *testing.T) {
+	t.Parallel()
+	port, gate := freePort(t), filepath.Join(t.TempDir(), "gate")
+	p := start(t, fronted("-w", "2", "--ready", "notify", "-l", fmt.Sprintf("127.0.0.1:%d", port), "--",
+		goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-gate", gate))
+	p.awaitKind("worker started", 2)
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := askTCP("127.0.0.1", port)("/")
+		waiting <- err
+	}()
+	p.metric("rota_http_queue_length", 1)
+	if n := p.count("worker ready"); n != 0 {
+		t.Fatalf("%d workers are ready that did not say so", n)
+	}
+	put(t, gate, "", 0o600)
+	if err := <-waiting; err != nil {
+		t.Errorf("the request that waited was lost: %v", err)
+	}
+	proveRoll(t, p, askTCP("127.0.0.1", port), 2)
+}
+
+// A worker that says that it is ready but listens nowhere never is.
+func TestFrontAndNotifyWithoutAPort(t *testing.T) {
+	t.Parallel()
+	p := start(t, fronted("-w", "1", "--ready", "notify", "--start-timeout", "2s", "--",
+		server(t, "/usr/bin/python3", "python3"), "-c", `
+import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+s.send(b"READY=1")
+time.sleep(60)`))
+	if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("detail"), "said READY=1, but there is no port") {
+		t.Errorf("reported as %v", e)
+	}
+}
+
+// A server that handles one connection at a time has the others wait unseen
+// behind a request that takes too long. At the drain timeout that one is cut;
+// they go to another worker.
+func TestFrontMovesWhatWaitsAtTheDrainTimeout(t *testing.T) {
+	t.Parallel()
+	python(t, "flask", "python3-flask")
+	const queued = 4
+	port := freePort(t)
+	p := start(t, fronted("-w", "1", "--drain-timeout", "1s", "--stop-timeout", "1s", "--", server(t, "/usr/bin/gunicorn", "gunicorn"),
+		"--workers", "1", "--bind", fmt.Sprintf("127.0.0.1:%d", port), "--chdir", serversDir(t, "python"), "app:app"), quiet(t))
+	p.awaitKind("pool ready", 1)
+	ask := askTCP("127.0.0.1", port)
+	leader := p.workers()[0]
+	held, waiting := make(chan error, 1), make(chan error, queued)
+	go func() {
+		_, err := ask("/?hold=60")
+		held <- err
+	}()
+	p.metric(`rota_worker_requests_in_flight{slot="0"}`, 1)
+	eventually(t, "the first is in hand", func() bool { return inQueue(t, leader) == 0 })
+	for range queued {
+		go func() {
+			_, err := ask("/")
+			waiting <- err
+		}()
+	}
+	eventually(t, "the others wait", func() bool { return inQueue(t, leader) == queued })
+	p.signal(syscall.SIGHUP)
+	for range queued {
+		if err := <-waiting; err != nil {
+			t.Errorf("a request that no worker had seen was lost: %v", err)
+		}
+	}
+	if err := <-held; err == nil {
+		t.Error("a request of a minute was answered")
+	}
+	if e := p.awaitKind("worker exited", 1); e.num("cut") != 1 {
+		t.Errorf("ended as %v, want one request cut", e)
+	}
+}
+
 // certificate makes a file with a key and a certificate for itself.
 func certificate(t *testing.T) string {
 	t.Helper()
