@@ -174,16 +174,38 @@ func TestFrontAndSecondPort(t *testing.T) {
 			p.signal(syscall.SIGHUP)
 			p.awaitKind("roll done", 1)
 			proveMetrics()
-			proveRoll2(t, p, askTCP("127.0.0.1", port), 2)
+			everyone(t, askTCP("127.0.0.1", port), 2)
+			proveEnd(t, p, 2)
 		})
 	}
 }
 
-// proveRoll2 checks that so many workers answer, and the end of the pool.
-func proveRoll2(t *testing.T, p *pool, ask asker, workers int) {
-	t.Helper()
-	everyone(t, ask, workers)
-	proveEnd(t, p, workers)
+// Without --listen the first port is the one to serve, which rota says as soon
+// as there is a second.
+func TestFrontGuessesTheFirstPort(t *testing.T) {
+	t.Parallel()
+	port, metrics := freePort(t), freePort(t)
+	p := start(t, fronted("-w", "2", "--", goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-metrics", fmt.Sprintf("127.0.0.1:%d", metrics)))
+	p.awaitText(fmt.Sprintf("binds 127.0.0.1:%d beside 127.0.0.1:%d", port, metrics))
+	proveRoll(t, p, askTCP("127.0.0.1", port), 2)
+}
+
+// Where the kernel refuses the filter, as it does for rota under rota, a worker
+// that is told its port has a private socket all the same.
+func TestPortWithoutTheFilter(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	p := start(t, []string{"--accept", "shared", "-w", "1", "--", binary, "--admin", "off", "-w", "2", "-l", fmt.Sprintf("127.0.0.1:%d", port),
+		"--accept", "front", "--handoff", "adopt,port", "--", "sh", "-c", `exec "$0" -addr 127.0.0.1:$PORT`, goServer(t)})
+	p.awaitKind("pool ready", 1)
+	everyone(t, askTCP("127.0.0.1", port), 2)
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if want := "workers have to bind the port in $PORT and {port}"; !strings.Contains(p.output.String(), want) {
+		t.Errorf("the inner rota does not say %q", want)
+	}
 }
 
 // A worker gets no request before its own path answers that it is well.
