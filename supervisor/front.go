@@ -101,6 +101,7 @@ func (s *Supervisor) cutOff(p *process) {
 // remove forgets a worker that has gone, or whose end cannot be waited for. What
 // it has never accepted goes to another one; it says how much that is.
 func (s *Supervisor) remove(p *process) (rescued int) {
+	s.front.Retire(p.id, nil) // first: from here on no connecting to it succeeds
 	s.sockets.Rescue(p.id, func(waiting []net.Addr) {
 		rescued = len(waiting)
 		s.front.Remove(p.id, waiting)
