@@ -12,7 +12,7 @@ func TestTargetsUnchanged(t *testing.T) {
 	for _, line := range []string{
 		"GET /", "GET /?", "GET /a?", "GET /?a=b?c=d&&", "GET //double", "GET //double//x/", "GET /.", "GET /../x/./y//..",
 		"GET /a%2Fb//c;d?x=1;y=2&z=%zz", "GET /%41%c3%a9?%41", "GET /a%00b", "GET /%2e%2e/", "GET /a+b?c+d", "GET /a:b@c!$&'()*,=~",
-		"GET /[x]{y}|^`\"<>\\", "GET /\xc3\xa9\xff", "GET http://front.test/x?y", "GET http://other.test//x%2F?y=%zz", "OPTIONS *",
+		"GET /[x]{y}|^`\"<>\\", "GET /\xc3\xa9\xff", "OPTIONS *",
 		"OPTIONS /", "PROPFIND /dav", "M-SEARCH /", "get /lower", "TRACE /", "PURGE /x", "DELETE /x", "PATCH /x", "PUT /x",
 	} {
 		method, target, _ := strings.Cut(line, " ")
@@ -24,6 +24,22 @@ func TestTargetsUnchanged(t *testing.T) {
 			expect(t, "request line", echoed(a).method()+" "+echoed(a).target(), line)
 			expect(t, "target told", r.answer().target, target)
 		}
+	}
+}
+
+// A target in absolute form reaches the worker as all others do, and its host is
+// the one that was asked for (RFC 9112, 3.2.2).
+func TestAbsoluteTargets(t *testing.T) {
+	r := start(t)
+	r.add(1, 0, echoing(t).addr)
+	c := r.dial()
+	for target, want := range map[string]string{
+		"http://front.test/x?y": "front.test /x?y", "http://other.test//x%2F?y=%zz": "other.test //x%2F?y=%zz",
+		"http://other.test": "other.test /", "http://other.test?x": "other.test /?x",
+	} {
+		c.send("GET " + target + " HTTP/1.1\r\nHost: front.test\r\n\r\n")
+		got := echoed(c.answer("GET"))
+		expect(t, target, got.values("Host")[0]+" "+got.target(), want)
 	}
 }
 
@@ -95,7 +111,8 @@ func TestAnswerFieldsUnchanged(t *testing.T) {
 	expect(t, "body", a.body, "hi")
 }
 
-// The client sees what the worker sent, and no more.
+// The client sees what the worker sent, and no more but the date, which who
+// forwards must add (RFC 9110, 6.6.1).
 func TestAnswerFieldsNotInvented(t *testing.T) {
 	for name, body := range map[string]string{
 		"with a length": "200 OK\r\nContent-Length: 6\r\n\r\n<html>",
@@ -112,7 +129,7 @@ func TestAnswerFieldsNotInvented(t *testing.T) {
 				a := c.get("/")
 				for _, f := range a.fields {
 					switch n, _, _ := strings.Cut(f, ":"); strings.ToLower(n) {
-					case "content-length", "transfer-encoding":
+					case "content-length", "transfer-encoding", "date":
 					default:
 						t.Errorf("%q was invented", f)
 					}

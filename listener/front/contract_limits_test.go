@@ -57,7 +57,7 @@ func TestSlowHeader(t *testing.T) {
 	for name, first := range map[string]string{
 		"in the request line": "GE",
 		"in a field":          "GET / HTTP/1.1\r\nHost: ",
-		"in the second":       request("GET", "/", "") + "GET / HT",
+		"in the second":       request("GET", "/", "") + "GET /",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, func(c *front.Config) { c.HeaderTimeout = shortly })

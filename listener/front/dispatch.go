@@ -17,6 +17,7 @@ type worker struct {
 	link     *link
 	added    time.Time
 	retired  bool
+	shunned  time.Time // until when it gets nothing, because it could not be connected to
 	idle     func() // called once when it is retired and nothing is in its hands
 	inHand   map[*exchange]struct{}
 	requests int64
@@ -114,14 +115,15 @@ func (d *dispatcher) dequeue(w *waiter) bool {
 // grant hands free workers to those that wait, first come first served.
 func (d *dispatcher) grant() {
 	for len(d.queue) > 0 {
-		first := d.queue[0]
-		w := d.pick(first.exchange.health)
+		first := d.queue[0].exchange
+		w := d.pick(first.health)
 		if w == nil {
 			return
 		}
-		d.dequeue(first)
-		d.give(w, first.exchange)
-		first.granted <- w
+		waiter := d.queue[0]
+		d.dequeue(waiter)
+		d.give(w, first)
+		waiter.granted <- w
 	}
 }
 
@@ -134,7 +136,7 @@ func (d *dispatcher) pick(health bool) *worker {
 	for i := range d.workers {
 		n := (d.turn + i) % len(d.workers)
 		w := d.workers[n]
-		if w.retired {
+		if w.retired || now.Before(w.shunned) {
 			continue
 		}
 		weight := d.weight(w, now)
@@ -204,6 +206,23 @@ func (d *dispatcher) settle(w *worker) {
 		go w.idle()
 		w.idle = nil
 	}
+}
+
+// shunTime is how long a worker is left alone that could not be connected to. It
+// will have been noticed to have gone by then, or have come back.
+const shunTime = 100 * time.Millisecond
+
+// shun gives a worker nothing for a moment. It has the fewest requests in its
+// hands, so all would go there.
+func (d *dispatcher) shun(w *worker) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w.shunned = time.Now().Add(shunTime)
+	time.AfterFunc(shunTime, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.grant()
+	})
 }
 
 func (d *dispatcher) add(w *worker) {

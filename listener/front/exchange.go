@@ -51,7 +51,7 @@ const mostTries = 3
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx := out.Context()
 	d := &x.front.dispatch
-	for try := 1; ; try++ {
+	for try := 1; ; {
 		w, waited, why, err := d.acquire(ctx, x)
 		x.answer.Waited += waited
 		if why != "" {
@@ -65,12 +65,20 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if failed == nil {
 			return res, nil
 		}
+		if failed.reason == FailConnect {
+			d.shun(w)
+		}
 		d.release(w, x)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if try == mostTries || !x.mayRepeat(out, failed) || !x.front.retries.take() {
+		switch {
+		case failed.reason == FailConnect && x.answer.Waited < x.front.config.Load().QueueTimeout:
+			// Nothing was sent, so whoever is next may have it.
+		case try == mostTries || !x.mayRepeat(out, failed) || !x.front.retries.take():
 			return nil, failed
+		default:
+			try++
 		}
 		x.answer.Retried = true
 	}
@@ -81,11 +89,7 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 	if out.ProtoMajor == 2 && w.link.http2.spoken(w.link.dial) {
 		return x.sendHTTP2(out, w)
 	}
-	most := youngestIdle
-	if idempotent(out) && !x.streams() {
-		most = longestIdle
-	}
-	c, err := w.link.take(most)
+	c, err := w.link.take(idempotent(out) && !x.streams())
 	if err != nil {
 		return nil, &failure{reason: FailConnect, err: err, unseen: true}
 	}

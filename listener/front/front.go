@@ -34,14 +34,20 @@ type Front struct {
 	bodies   atomic.Int64 // bytes of request bodies that are held in memory
 	clients  clients
 	closing  atomic.Bool
+	ballast  []byte
 
 	mu      sync.Mutex
 	sockets []*socket
 }
 
+// ballast is memory that is never touched, so that it takes none. It makes the
+// collector run at every 8 MiB of garbage rather than at every 4, and that on
+// top of itself: with a small heap, collecting would be a fifth of all work.
+const ballast = 8 << 20
+
 // New makes a front without sockets and workers.
 func New(c Config, hooks Hooks) *Front {
-	f := &Front{hooks: hooks, retries: newBudget(), log: log.New(io.Discard, "", 0)}
+	f := &Front{hooks: hooks, retries: newBudget(), log: log.New(io.Discard, "", 0), ballast: make([]byte, ballast)}
 	if f.hooks.Answered == nil {
 		f.hooks.Answered = func(Answer) {}
 	}

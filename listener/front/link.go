@@ -27,6 +27,7 @@ type link struct {
 	mu      sync.Mutex
 	idle    []*conn                  // the one used last is last
 	fresh   map[netip.AddrPort]*conn // new ones that have had no answer, by their own address
+	abrupt  bool                     // the worker closes connections right behind an answer, unannounced
 	retired bool                     // no connection is kept any more
 	janitor *time.Timer
 }
@@ -35,12 +36,12 @@ func newLink(dial func() (net.Conn, error), maxHeader int) *link {
 	return &link{dial: dial, maxHeader: maxHeader, fresh: map[netip.AddrPort]*conn{}}
 }
 
-// take is a kept connection that was idle for at most so long, or a new one. A
-// new one is made for nobody but the request at hand: one that was made in
-// reserve and stays silent would block a server that handles one at a time.
-func (l *link) take(most time.Duration) (*conn, error) {
+// take is a kept connection, or a new one. A new one is made for nobody but the
+// request at hand: one that was made in reserve and stays silent would block a
+// server that handles one at a time.
+func (l *link) take(repeatable bool) (*conn, error) {
 	for {
-		c := l.youngest(most)
+		c := l.youngest(repeatable)
 		if c == nil {
 			break
 		}
@@ -48,6 +49,9 @@ func (l *link) take(most time.Duration) (*conn, error) {
 			c.reused = true
 			return c, nil
 		}
+		l.mu.Lock()
+		l.abrupt = l.abrupt || c.idleFor < youngestIdle
+		l.mu.Unlock()
 		c.Close()
 	}
 	raw, err := l.dial()
@@ -61,9 +65,17 @@ func (l *link) take(most time.Duration) (*conn, error) {
 	return c, nil
 }
 
-func (l *link) youngest(most time.Duration) *conn {
+// youngest is the connection that was used last, if it is young enough.
+func (l *link) youngest(repeatable bool) *conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	most := longestIdle
+	if !repeatable {
+		most = youngestIdle
+		if l.abrupt {
+			return nil
+		}
+	}
 	n := len(l.idle) - 1
 	if n < 0 {
 		return nil

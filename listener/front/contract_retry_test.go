@@ -1,0 +1,312 @@
+package front_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rota/listener/front"
+)
+
+// Whatever the worker does to an idle connection, the next request finds one
+// that works, and is seen once.
+func TestIdleConnectionClosed(t *testing.T) {
+	for name, end := range map[string]func(*wire){"closed": func(c *wire) { c.Close() }, "reset": (*wire).reset} {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(name+" before "+method, func(t *testing.T) {
+				r := start(t)
+				now, ended := make(chan struct{}), make(chan struct{})
+				w := scripted(t, func(s *script, c *wire) {
+					if _, is := s.request(c); is {
+						c.send(ok("hello"))
+						wait(t, now)
+						end(c)
+						ended <- struct{}{}
+					}
+				})
+				r.add(1, 0, w.addr)
+				c := r.dial()
+				for i := range 100 {
+					c.send(request(method, fmt.Sprintf("/%d", i), ""))
+					expect(t, "code", c.answer(method).code(), 200)
+					expect(t, "failure", r.answer().Failure, "")
+					expect(t, "times seen", w.saw(fmt.Sprintf("%s /%d", method, i)), 1)
+					now <- struct{}{}
+					<-ended
+				}
+			})
+		}
+	}
+}
+
+// A worker that closes right behind its answer, having said nothing of that. What
+// was sent before the end came, and was not read, may be sent again only if that
+// does no harm.
+func TestClosedBehindAnswer(t *testing.T) {
+	r := start(t)
+	w := scripted(t, func(s *script, c *wire) {
+		if _, is := s.request(c); is {
+			c.send(ok("hello"))
+		}
+	})
+	r.add(1, 0, w.addr)
+	c := r.dial()
+	for i := range 200 {
+		expect(t, "code of a GET", c.get("/").code(), 200)
+		target := fmt.Sprintf("/%d", i)
+		code, seen := c.post(target, "x").code(), w.saw("POST "+target)
+		if code != 200 && code != 502 || seen > 1 || code == 200 && seen == 0 {
+			t.Errorf("a POST was answered %d and seen %d times", code, seen)
+		}
+	}
+}
+
+// Servers close a connection that was idle for some time, in the very moment
+// perhaps in which the next request comes. What must not be sent twice does not
+// go there; what may is sent again.
+func TestRaceWithIdleClose(t *testing.T) {
+	const pairs, idle = 24, 900 * time.Millisecond
+	for _, method := range []string{"GET", "POST"} {
+		t.Run(method, func(t *testing.T) {
+			r := start(t)
+			all := make(chan struct{}) // closed when each first request is at the worker
+			var arrived sync.WaitGroup
+			arrived.Add(pairs)
+			go func() { arrived.Wait(); close(all) }()
+			w := scripted(t, func(s *script, c *wire) {
+				m, is := s.request(c)
+				if !is {
+					return
+				}
+				if strings.HasPrefix(m.target(), "/again") {
+					c.send(ok("again"))
+					return
+				}
+				arrived.Done()
+				wait(t, all)
+				c.send(ok("first"))
+				// Whoever comes before the end is answered; at the end the connection is
+				// closed without a look.
+				_ = c.SetReadDeadline(time.Now().Add(idle))
+				if _, err := c.br.Peek(1); err == nil {
+					if _, is := s.request(c); is {
+						c.send(ok("again"))
+					}
+				}
+			})
+			r.add(1, 0, w.addr)
+			var wg sync.WaitGroup
+			for i := range pairs {
+				c := r.dial()
+				wg.Go(func() {
+					for n, target := range []string{"/first", fmt.Sprintf("/again%d", i)} {
+						if n == 1 {
+							<-time.After(idle + time.Duration(i-pairs/2)*50*time.Microsecond)
+						}
+						if err := c.trySend(request(method, target, "")); err != nil {
+							t.Error(err)
+							return
+						}
+						if a, err := c.tryAnswer(method); err != nil || a.code() != 200 {
+							t.Errorf("%s: %q, %v", target, a.start, err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			for i := range pairs {
+				if n := w.saw(fmt.Sprintf("%s /again%d", method, i)); n != 1 && (method != "GET" || n != 2) {
+					t.Errorf("request %d was seen %d times", i, n)
+				}
+			}
+		})
+	}
+}
+
+// What came after the end of an answer is no answer to the next request.
+func TestUnasked(t *testing.T) {
+	for name, more := range map[string]string{"an answer": reply("200 OK", "evil"), "text": "evil", "an end of line": "\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t)
+			r.add(1, 0, replying(t, func(message) string { return ok("good") + more }).addr)
+			c := r.dial()
+			for range 50 {
+				expect(t, "body", c.get("/").body, "good")
+				expect(t, "body", c.post("/", "x").body, "good")
+			}
+		})
+	}
+}
+
+// A kept connection on which a request was read whole, and no answer came: only
+// what may be repeated may be, and once.
+func TestReadOnKeptConnection(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		t.Run(method, func(t *testing.T) {
+			r := start(t)
+			w := scripted(t, func(s *script, c *wire) {
+				for {
+					m, is := s.request(c)
+					if !is || m.target() == "/bad" {
+						return
+					}
+					c.send(ok("good"))
+				}
+			})
+			r.add(1, 0, w.addr)
+			c := r.dial()
+			for i := range 20 {
+				before := w.saw(method + " /bad")
+				expect(t, "code", c.get("/good").code(), 200)
+				c.send(request(method, "/bad", ""))
+				expect(t, "code", c.answer(method).code(), 502)
+				if n := w.saw(method+" /bad") - before; n != 1 && (method == "POST" || n > 2) {
+					t.Errorf("request %d was seen %d times", i, n)
+				}
+			}
+		})
+	}
+}
+
+// A worker to which there is no connection has seen nothing: another is asked,
+// and where there is none, the request waits for one as others do.
+func TestConnectRefused(t *testing.T) {
+	r := start(t, func(c *front.Config) { c.QueueTimeout = shortly })
+	r.addDialed(1, 0, func() (net.Conn, error) { return nil, errors.New("refused for the test") })
+	for _, method := range []string{"GET", "POST"} {
+		c := r.dial()
+		c.send(request(method, "/", ""))
+		answer, a := c.answer(method), r.answer()
+		switch answer.code() {
+		case 502:
+			expectFailed(t, a, 502, front.FailConnect)
+		case 503:
+			if a.Shed == "" || answer.value("Retry-After") == "" {
+				t.Errorf("shed for %q, Retry-After %q", a.Shed, answer.value("Retry-After"))
+			}
+		default:
+			t.Errorf("answered with %q", answer.start)
+		}
+		expect(t, "cut", a.Cut, false)
+	}
+	r.add(2, 1, named(t, "2").addr)
+	for range 20 {
+		expect(t, "answered by", r.get("/").body, "2")
+		expect(t, "answered by", r.post("/", "x").body, "2")
+	}
+}
+
+// deaf is a worker that never accepts. Its socket's queue takes what is sent.
+type deaf struct {
+	net.Listener
+	mu   sync.Mutex
+	ends []net.Addr
+}
+
+func newDeaf(t *testing.T) *deaf {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return &deaf{Listener: ln}
+}
+
+func (d *deaf) dial() (net.Conn, error) {
+	c, err := net.Dial("tcp", d.Addr().String())
+	if err == nil {
+		d.mu.Lock()
+		d.ends = append(d.ends, c.LocalAddr())
+		d.mu.Unlock()
+	}
+	return c, err
+}
+
+// connections are the front's ends of those that were made.
+func (d *deaf) connections() []net.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]net.Addr(nil), d.ends...)
+}
+
+// What waited in the socket of a worker that went, goes to another one.
+func TestRescued(t *testing.T) {
+	for name, req := range map[string]string{
+		"GET":                request("GET", "/", ""),
+		"POST of nothing":    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+		"POST of a kibibyte": request("POST", "/", strings.Repeat("x", 1<<10)),
+		"POST of 256 KiB":    request("POST", "/", strings.Repeat("x", 256<<10)),
+	} {
+		t.Run(name+", next worker first", func(t *testing.T) { rescue(t, req, true) })
+		t.Run(name+", next worker later", func(t *testing.T) { rescue(t, req, false) })
+	}
+}
+
+// So does one that did not say how long it is, as long as that is little.
+func TestRescuedChunks(t *testing.T) {
+	req := "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked("x") + chunked("xx") + "0\r\n\r\n"
+	t.Run("next worker first", func(t *testing.T) { rescue(t, req, true) })
+	t.Run("next worker later", func(t *testing.T) { rescue(t, req, false) })
+}
+
+// rescue sends a request to a worker that goes without having accepted it.
+func rescue(t *testing.T, req string, nextFirst bool) {
+	r := start(t)
+	d := newDeaf(t)
+	r.addDialed(1, 0, d.dial)
+	c := r.dial()
+	go func() { _ = c.trySend(req) }()
+	await(t, "a connection to the worker", func() bool { return len(d.connections()) == 1 })
+	r.awaitInFlight(1, 1)
+	next := replying(t, func(m message) string { return ok(fmt.Sprint(len(m.body))) })
+	if nextFirst {
+		r.add(2, 1, next.addr)
+	}
+	idle := r.retire(1)
+	r.front.Remove(1, d.connections())
+	d.Close() // ends what was never accepted
+	if !nextFirst {
+		r.awaitQueued(1)
+		r.add(2, 1, next.addr)
+	}
+	a := c.answer("POST")
+	expect(t, "code", a.code(), 200)
+	expect(t, "length of the body", a.body, fmt.Sprint(strings.Count(req, "x")))
+	expect(t, "times seen", next.saw(""), 1)
+	told := r.answer()
+	expect(t, "slot", told.Slot, 1)
+	expect(t, "retried", told.Retried, true)
+	expect(t, "failure", told.Failure, "")
+	receive(t, "an idle worker", idle)
+}
+
+// What a worker may have accepted is not for another one.
+func TestNotRescued(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		t.Run(method, func(t *testing.T) {
+			r := start(t)
+			d := newDeaf(t)
+			r.addDialed(1, 0, d.dial)
+			c := r.dial()
+			c.send(request(method, "/", ""))
+			await(t, "a connection to the worker", func() bool { return len(d.connections()) == 1 })
+			r.awaitInFlight(1, 1)
+			next := named(t, "next")
+			r.add(2, 1, next.addr)
+			r.front.Retire(1, nil)
+			r.front.Remove(1, []net.Addr{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}})
+			d.Close()
+			expect(t, "code", c.answer(method).code(), 502)
+			told := r.answer()
+			expect(t, "cut", told.Cut, true)
+			expect(t, "retried", told.Retried, false)
+			expect(t, "requests at the next", next.saw(""), 0)
+		})
+	}
+}
