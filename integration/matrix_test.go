@@ -126,10 +126,15 @@ func cycleDone(trigger string) func(event) bool {
 // round cycles workers for every cause, so many for each at least.
 func (m *matrix) round(cycles int) {
 	m.t.Helper()
+	before := len(m.history())
 	m.roll(cycles)
 	m.age(cycles)
 	m.memory(cycles)
-	m.neverBelow(matrixWorkers)
+	for _, e := range m.history()[before:] {
+		if _, ok := e["ready"]; ok && e.num("ready") < matrixWorkers {
+			m.t.Errorf("%d workers ready, want at least %d, at %v", e.num("ready"), matrixWorkers, e)
+		}
+	}
 	m.scale(cycles)
 }
 
