@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -15,13 +16,30 @@ import (
 // and nobody is left without an answer.
 func TestCrash(t *testing.T) {
 	t.Parallel()
+	addr := func(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
+	t.Run("a socket that outlives it", func(t *testing.T) {
+		t.Parallel()
+		addr := addr(t)
+		crash(t, addr, goServer(t), "-addr", addr)
+	})
+	t.Run("a socket of its own", func(t *testing.T) {
+		t.Parallel()
+		addr := addr(t)
+		crash(t, addr, goServer(t), "-addr", "127.0.0.1:{port}")
+	})
+}
+
+func crash(t *testing.T, addr string, command ...string) {
+	t.Helper()
 	const workers, kills = 3, 20
-	port := freePort(t)
-	p := start(t, []string{"--accept", "front", "-w", fmt.Sprint(workers), "--min-uptime", "0s", "--",
-		goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port)})
+	args := []string{"--accept", "front", "--listen", addr, "-w", fmt.Sprint(workers), "--min-uptime", "0s"}
+	if slices.Contains(command, "127.0.0.1:{port}") {
+		args = append(args, "--handoff", "port")
+	}
+	p := start(t, slices.Concat(args, []string{"--"}, command))
 	p.awaitKind("pool ready", 1)
 	// Held for so long that each worker always has some.
-	c := &clients{addr: fmt.Sprintf("127.0.0.1:%d", port), of: 2, pause: 5 * time.Millisecond, hold: "0.05"}
+	c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond, hold: "0.05"}
 	c.begin(t)
 
 	type kill struct{ began, noticed time.Time }

@@ -20,6 +20,7 @@ import (
 // TestGRPC replaces a worker that speaks HTTP/2 without TLS, under calls of one
 // client on one connection: none fails, a stream that is open stays with its
 // worker until it ends, and one that does not end is cut at the drain timeout.
+// A client whose worker has crashed is told.
 func TestGRPC(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
@@ -96,6 +97,16 @@ func TestGRPC(t *testing.T) {
 	halt()
 	p.isCut(1, 0)
 	p.neverBelow(1)
+
+	stream = open()
+	if err := syscall.Kill(p.workers()[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err == nil || err == io.EOF || ctx.Err() != nil {
+		t.Errorf("a stream whose worker was killed ended with %v", err)
+	}
+	p.awaitKind("worker crashed", 1)
+	worker() // waits until there is one again
 }
 
 func payload(text string) *grpc_testing.Payload {
@@ -118,11 +129,11 @@ func callOn(t *testing.T, ctx context.Context, client grpc_testing.TestServiceCl
 			}
 		})
 	}
-	halt = func() {
+	halt = sync.OnceFunc(func() {
 		stop.Store(1)
 		group.Wait()
 		t.Logf("%d calls", calls.Load())
-	}
+	})
 	t.Cleanup(halt)
 	return halt
 }

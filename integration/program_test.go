@@ -3,6 +3,7 @@ package integration
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func init() {
 	case "":
 		return
 	case "server":
-		program{onTerm: os.Getenv("ON_TERM"), gate: os.Getenv("GATE"), orphans: os.Getenv("ORPHANS")}.serve()
+		program{onTerm: os.Getenv("ON_TERM"), gate: os.Getenv("GATE"), cert: os.Getenv("CERT"), orphans: os.Getenv("ORPHANS")}.serve()
 	case "binder":
 		bindOnly()
 	case "idler":
@@ -49,6 +50,7 @@ type program struct {
 	// code, and family has a child that ignores the signal as well.
 	onTerm  string
 	gate    string // it does not listen before the file of this name, with its slot at the end, is there
+	cert    string // it speaks TLS, with the certificate and the key in this file
 	orphans string // how many short-lived orphans it leaves to its init
 }
 
@@ -70,6 +72,13 @@ func (p program) serve() {
 	l, err := net.Listen("tcp4", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
 		log.Fatal(err)
+	}
+	if p.cert != "" {
+		pair, err := tls.LoadX509KeyPair(p.cert, p.cert)
+		if err != nil {
+			log.Fatal(err)
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}})
 	}
 	server := &http.Server{Handler: handler()}
 	served := make(chan error, 1)
@@ -107,6 +116,12 @@ func handler() http.Handler {
 		w.(http.Flusher).Flush()
 		time.Sleep(d)
 		io.WriteString(w, "done\n")
+	})
+	// It is well once the file $HEALTH is there, with the worker's slot at the end.
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := os.Stat(os.Getenv("HEALTH") + os.Getenv("ROTA_SLOT")); err != nil {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+		}
 	})
 	mux.HandleFunc("/crash", func(w http.ResponseWriter, r *http.Request) {
 		code, _ := strconv.Atoi(cmp.Or(r.URL.Query().Get("code"), strconv.Itoa(os.Getpid()%256)))

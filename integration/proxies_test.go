@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -65,22 +66,27 @@ http {
 }
 `
 
-// installed finds a program, if need be where only root looks.
+// lookup finds a program, if need be where only root looks.
+func lookup(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	return exec.LookPath("/usr/sbin/" + name)
+}
+
 func installed(b *testing.B, name string) string {
 	b.Helper()
-	for _, path := range []string{name, "/usr/sbin/" + name} {
-		if found, err := exec.LookPath(path); err == nil {
-			return found
-		}
+	path, err := lookup(name)
+	if err != nil {
+		b.Skipf("%s is missing: apt-get install %s", name, name)
 	}
-	b.Skipf("%s is missing: apt-get install %s", name, name)
-	return ""
+	return path
 }
 
 // haproxy serves in front of two processes of hello.
-func haproxy(b *testing.B, hello string) contender {
+func haproxy(b *testing.B, hello string, env ...string) contender {
 	path := installed(b, "haproxy")
-	return proxied(b, "haproxy", hello, func(dir, addr, one, two string) *exec.Cmd {
+	return proxied(b, "haproxy", hello, env, func(dir, addr, one, two string) *exec.Cmd {
 		conf := filepath.Join(dir, "haproxy.cfg")
 		write(b, conf, fmt.Sprintf(haproxyConf, addr, one, two))
 		return exec.Command(path, "-db", "-f", conf)
@@ -88,9 +94,9 @@ func haproxy(b *testing.B, hello string) contender {
 }
 
 // nginx serves in front of two processes of hello.
-func nginx(b *testing.B, hello string) contender {
+func nginx(b *testing.B, hello string, env ...string) contender {
 	path := installed(b, "nginx")
-	return proxied(b, "nginx", hello, func(dir, addr, one, two string) *exec.Cmd {
+	return proxied(b, "nginx", hello, env, func(dir, addr, one, two string) *exec.Cmd {
 		conf, user := filepath.Join(dir, "nginx.conf"), ""
 		if os.Getuid() == 0 {
 			user = "user root;\n" // it would become somebody else who may not write here
@@ -100,7 +106,7 @@ func nginx(b *testing.B, hello string) contender {
 	})
 }
 
-func proxied(b *testing.B, name, hello string, command func(dir, addr, one, two string) *exec.Cmd) contender {
+func proxied(b *testing.B, name, hello string, env []string, command func(dir, addr, one, two string) *exec.Cmd) contender {
 	addr, _ := benchPort(b)
 	var backends, ports []string
 	for range 2 {
@@ -112,7 +118,7 @@ func proxied(b *testing.B, name, hello string, command func(dir, addr, one, two 
 		var stops []func()
 		for i, port := range ports {
 			cmd := exec.Command(hello)
-			cmd.Env = append(os.Environ(), "PORT="+port)
+			cmd.Env = slices.Concat(os.Environ(), env, []string{"PORT=" + port})
 			stops = append(stops, spawn(b, cmd))
 			awaitAnswer(b, backends[i])
 		}

@@ -50,6 +50,7 @@ func (s *Set) KeepPrivate() {
 	defer s.mu.Unlock()
 	s.private, s.hands = true, map[uint64]*hand{}
 	s.app, s.apart = map[uint16]bool{}, map[uint16]bool{}
+	s.relays = map[*Socket]*relay{}
 	s.loopback6 = netip.IPv6Loopback()
 }
 
@@ -95,6 +96,7 @@ func (s *Set) drop(user uint64) {
 	if h == nil {
 		return
 	}
+	s.unshare(user)
 	for _, socket := range h.sockets {
 		if socket.fd >= 0 {
 			unix.Close(socket.fd)
@@ -134,10 +136,11 @@ func (s *Set) claimOwn(r Request, user uint64) (*Socket, error) {
 		return nil, err
 	}
 	socket.asked, socket.fit = want, fit
+	h.sockets = append(h.sockets, socket)
 	if fit == proper {
 		h.settle(s.apart)
+		s.share(h, user)
 	}
-	h.sockets = append(h.sockets, socket)
 	return socket, nil
 }
 

@@ -3,6 +3,7 @@ package listener
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -213,9 +214,44 @@ func TestABetterPortComesLater(t *testing.T) {
 		t.Errorf("the better one is not what it serves from")
 	}
 	dial(t, s, 1, late)
-	if o := claim(t, s, 2, request("127.0.0.1", metrics)); o.Address().Port != metrics {
+	// Whoever asks at the first port gets to the worker all the same.
+	reaches := func(l *Socket) {
+		t.Helper()
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", metrics))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+		if _, err := conn.Write([]byte("ping")); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.SetNonblock(l.FD(), false); err != nil {
+			t.Fatal(err)
+		}
+		fd, _, err := unix.Accept(l.FD())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		buf := make([]byte, 4)
+		if n, err := unix.Read(fd, buf); err != nil || string(buf[:n]) != "ping" {
+			t.Errorf("the worker reads %q, %v", buf[:n], err)
+		}
+		if _, err := unix.Write(fd, []byte("pong")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, buf); err != nil || string(buf) != "pong" {
+			t.Errorf("the client reads %q, %v", buf, err)
+		}
+	}
+	reaches(early)
+	o := claim(t, s, 2, request("127.0.0.1", metrics))
+	if o.Address().Port != metrics {
 		t.Errorf("the next worker's is at %s, want it shared", o.Address())
 	}
+	s.Release(1)
+	reaches(o)
 	// A worker that binds neither before it has seen the first one's mistake.
 	if h := claim(t, s, 2, request("127.0.0.1", port(t))); !h.Address().IP.IsLoopback() || s.ServesFrom(2, h) == false {
 		t.Errorf("its own first port is at %s, want it private", h.Address())
@@ -292,6 +328,9 @@ func TestRescue(t *testing.T) {
 		}
 		waiting[conn.LocalAddr().String()] = conn
 	}
+	if err := unix.SetNonblock(h.FD(), false); err != nil { // as a plain program has it
+		t.Fatal(err)
+	}
 	taken, _, err := unix.Accept(h.FD()) // the worker had one in its hands
 	if err != nil {
 		t.Fatal(err)
@@ -323,6 +362,9 @@ func TestRescue(t *testing.T) {
 		if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s was left open: %v", conn.LocalAddr(), err)
 		}
+	}
+	if flags, err := unix.FcntlInt(uintptr(h.FD()), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("the socket's flags are %#o (%v), want them as they were", flags, err)
 	}
 	if _, err := s.Dial(1); err == nil {
 		t.Error("a worker that has gone is reached")

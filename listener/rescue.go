@@ -9,9 +9,10 @@ import (
 )
 
 // Rescue takes what waits to be accepted on the private sockets of a worker that
-// has gone: rota holds them, so those connections outlive it, and it never saw
-// them. tell is called with the addresses that they come from, always and before
-// any of them is closed. From here on Dial does not reach the worker.
+// has gone, or is about to: rota holds them too, so those connections outlive it,
+// and it never saw them. tell is called with the addresses that they come from,
+// always and before any of them is closed. From here on Dial does not reach the
+// worker.
 func (s *Set) Rescue(user uint64, tell func(from []net.Addr)) {
 	var sockets []*Socket
 	s.mu.Lock()
@@ -26,27 +27,36 @@ func (s *Set) Rescue(user uint64, tell func(from []net.Addr)) {
 		if socket.fd < 0 || !socket.listening {
 			continue
 		}
-		// The program may have wanted to be blocked by it.
-		if unix.SetNonblock(socket.fd, true) != nil {
-			continue
-		}
-		for {
-			fd, peer, err := unix.Accept4(socket.fd, unix.SOCK_CLOEXEC)
-			if err == unix.EINTR || err == unix.ECONNABORTED {
-				continue
-			}
-			if err != nil {
-				break // EAGAIN: that was all
-			}
-			waiting = append(waiting, fd)
-			if a := tcpAddr(peer); a != nil {
-				from = append(from, a)
-			}
-		}
+		fds, peers := drainQueue(socket.fd)
+		waiting, from = append(waiting, fds...), append(from, peers...)
 	}
 	tell(from)
 	for _, fd := range waiting {
 		unix.Close(fd)
+	}
+}
+
+// drainQueue accepts all that waits at a listening socket. Whether that may
+// block is for all who share the socket to see, so it is put back: a process
+// that is left may be on its way into accept.
+func drainQueue(listening int) (fds []int, from []net.Addr) {
+	flags, err := unix.FcntlInt(uintptr(listening), unix.F_GETFL, 0)
+	if err != nil || unix.SetNonblock(listening, true) != nil {
+		return nil, nil
+	}
+	defer unix.SetNonblock(listening, flags&unix.O_NONBLOCK != 0)
+	for {
+		fd, peer, err := unix.Accept4(listening, unix.SOCK_CLOEXEC)
+		if err == unix.EINTR || err == unix.ECONNABORTED {
+			continue
+		}
+		if err != nil {
+			return fds, from // EAGAIN: that was all
+		}
+		fds = append(fds, fd)
+		if a := tcpAddr(peer); a != nil {
+			from = append(from, a)
+		}
 	}
 }
 

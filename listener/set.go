@@ -46,6 +46,7 @@ type Set struct {
 	hands     map[uint64]*hand // by worker
 	app       map[uint16]bool  // ports that are not served, but were found to be the program's
 	apart     map[uint16]bool  // ports that were found not to be
+	relays    map[*Socket]*relay
 	loopback6 netip.Addr
 }
 
@@ -183,6 +184,11 @@ func (s *Set) Listen(socket *Socket) error {
 	err := socket.listen()
 	if socket.since.IsZero() {
 		socket.since = time.Now()
+	}
+	for user, h := range s.hands {
+		if slices.Contains(h.sockets, socket) {
+			s.share(h, user)
+		}
 	}
 	s.mu.Unlock()
 	return describe(socket.Asked(), err)

@@ -28,6 +28,8 @@ type Socket struct {
 	asked Address   // what the program bound
 	fit   fit       // how surely the worker serves from it
 	since time.Time // when it began to listen
+
+	shared bool // others may reach it through a relay
 }
 
 // Address is where the socket listens.

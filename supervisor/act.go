@@ -216,6 +216,7 @@ func (s *Supervisor) tellGroup(p *process) {
 // stop ends a worker. One that was never told to, since a front drained it, gets
 // the signal as tell sends it.
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
+	idle := s.fleet.Find(a.ID).Idle
 	s.fleet.Halt(a, now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
@@ -228,8 +229,7 @@ func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	s.event(Event{Kind: WorkerStopping, Worker: a.ID, Trigger: a.Trigger, Reason: reason})
 	p.findStrays()
 	if s.front != nil && !p.readyAt.IsZero() {
-		s.cutOff(p)
-		s.tell(p)
+		s.finish(p, idle)
 		return
 	}
 	s.signalAll(p, now)

@@ -97,10 +97,40 @@ func (s *Supervisor) cutOff(p *process) {
 	p.cut, p.cutUpgrades = s.front.Cut(p.id)
 }
 
-// remove forgets a worker that has gone. What it had never accepted goes to
-// another one.
-func (s *Supervisor) remove(p *process) {
-	s.sockets.Rescue(p.id, func(waiting []net.Addr) { s.front.Remove(p.id, waiting) })
+// remove forgets a worker that has gone, or whose end cannot be waited for. What
+// it has never accepted goes to another one; it says how much that is.
+func (s *Supervisor) remove(p *process) (rescued int) {
+	s.front.Retire(p.id, nil) // first: from here on no connecting to it succeeds
+	s.sockets.Rescue(p.id, func(waiting []net.Addr) {
+		rescued = len(waiting)
+		s.front.Remove(p.id, waiting)
+	})
+	return rescued
+}
+
+// moveTime is what requests get to leave a worker before what is left is cut.
+const moveTime = 200 * time.Millisecond
+
+// finish ends a worker whose drain is over, because it is idle or because its
+// time is. In the latter case what it has not even accepted, behind a request
+// that takes long, can still go to another one.
+func (s *Supervisor) finish(p *process, idle bool) {
+	end := func() {
+		s.cutOff(p)
+		s.tell(p)
+	}
+	if idle || s.remove(p) == 0 {
+		end()
+		return
+	}
+	id := p.id
+	time.AfterFunc(moveTime, func() {
+		s.post(asked{func() {
+			if s.processes[id] != nil {
+				end()
+			}
+		}})
+	})
 }
 
 // lastWords is how long requests that no worker is left for may take to be told so.

@@ -177,7 +177,7 @@ func (s *Supervisor) end(p *process, now time.Time) {
 			if w.State == policy.Ready {
 				s.fleet.Lose(s.config.Policy, p.id, now)
 				if s.front != nil {
-					s.front.Retire(p.id, nil)
+					s.remove(p)
 				}
 			} else {
 				s.fleet.Halt(policy.Stop{ID: p.id}, now)

@@ -107,6 +107,25 @@ func (c *conn) lookAt(fd uintptr) {
 // closed it nor sent something that nobody asked for.
 func (c *conn) alive() bool { return c.peek() == nothingYet }
 
+// sent is called when a request was sent. It reports whether the worker had
+// closed the connection before that, and so cannot have seen it: loopback
+// delivers before write returns.
+//
+// A server that writes the header and the body of an answer apart, without
+// TCP_NODELAY, waits for the header to be acknowledged. The kernel delays that
+// by 40 ms on a connection that is in turns written to and read from, unless it
+// is asked not to, each time (tcp(7), TCP_QUICKACK).
+func (c *conn) sent() (early bool) {
+	if c.raw != nil {
+		_ = c.raw.Control(quickAck)
+	}
+	return c.reused && c.peek() == ended
+}
+
+func quickAck(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+}
+
 // Close may be called more than once and by anybody.
 func (c *conn) Close() error {
 	err := net.ErrClosed

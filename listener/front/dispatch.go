@@ -17,6 +17,7 @@ type worker struct {
 	link     *link
 	added    time.Time
 	retired  bool
+	shunned  time.Time // until when it gets nothing, because it could not be connected to
 	idle     func() // called once when it is retired and nothing is in its hands
 	inHand   map[*exchange]struct{}
 	requests int64
@@ -47,7 +48,7 @@ type waiter struct {
 func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waited time.Duration, why string, err error) {
 	d.mu.Lock()
 	if len(d.queue) == 0 || x.health {
-		if w := d.pick(x); w != nil {
+		if w := d.pick(x.health); w != nil {
 			d.give(w, x)
 			d.mu.Unlock()
 			return w, 0, "", nil
@@ -58,7 +59,6 @@ func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waite
 		return nil, 0, ShedFull, nil
 	}
 	waiter := d.enqueue(x)
-	d.grant() // those before it may be waiting for another worker than the free one
 	patience := d.config.QueueTimeout
 	d.mu.Unlock()
 
@@ -112,39 +112,35 @@ func (d *dispatcher) dequeue(w *waiter) bool {
 	return true
 }
 
-// grant hands free workers to those that wait, first come first served. One that
-// may not have the worker which is free does not hold up those behind it.
+// grant hands free workers to those that wait, first come first served.
 func (d *dispatcher) grant() {
-	for i := 0; i < len(d.queue); {
-		first := d.queue[i]
-		w := d.pick(first.exchange)
-		if w == nil && first.exchange.avoid == nil && !first.exchange.health {
+	for len(d.queue) > 0 {
+		first := d.queue[0].exchange
+		w := d.pick(first.health)
+		if w == nil {
 			return
 		}
-		if w == nil {
-			i++
-			continue
-		}
-		d.dequeue(first)
-		d.give(w, first.exchange)
-		first.granted <- w
+		waiter := d.queue[0]
+		d.dequeue(waiter)
+		d.give(w, first)
+		waiter.granted <- w
 	}
 }
 
 // pick is the routable worker with the fewest requests in its hands, for its
 // weight; equals take turns. Nil if all have as many as they may.
-func (d *dispatcher) pick(x *exchange) *worker {
+func (d *dispatcher) pick(health bool) *worker {
 	var best *worker
 	least, at := 0.0, 0
 	now := time.Now()
 	for i := range d.workers {
 		n := (d.turn + i) % len(d.workers)
 		w := d.workers[n]
-		if w.retired || w == x.avoid {
+		if w.retired || now.Before(w.shunned) {
 			continue
 		}
 		weight := d.weight(w, now)
-		if !x.health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
+		if !health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
 			continue
 		}
 		load := float64(len(w.inHand)) / weight
@@ -210,6 +206,23 @@ func (d *dispatcher) settle(w *worker) {
 		go w.idle()
 		w.idle = nil
 	}
+}
+
+// shunTime is how long a worker is left alone that could not be connected to. It
+// will have been noticed to have gone by then, or have come back.
+const shunTime = 100 * time.Millisecond
+
+// shun gives a worker nothing for a moment. It has the fewest requests in its
+// hands, so all would go there.
+func (d *dispatcher) shun(w *worker) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w.shunned = time.Now().Add(shunTime)
+	time.AfterFunc(shunTime, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.grant()
+	})
 }
 
 func (d *dispatcher) add(w *worker) {

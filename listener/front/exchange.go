@@ -18,7 +18,6 @@ type exchange struct {
 	health   bool
 	cancel   context.CancelCauseFunc
 	upgraded atomic.Bool
-	avoid    *worker     // it could not be connected to, so it is about to go
 	open     *answerBody // the worker's answer, once there is one
 	answer   Answer
 }
@@ -52,7 +51,7 @@ const mostTries = 3
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx := out.Context()
 	d := &x.front.dispatch
-	for try := 1; ; try++ {
+	for try := 1; ; {
 		w, waited, why, err := d.acquire(ctx, x)
 		x.answer.Waited += waited
 		if why != "" {
@@ -66,17 +65,22 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if failed == nil {
 			return res, nil
 		}
+		if failed.reason == FailConnect {
+			d.shun(w)
+		}
 		d.release(w, x)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if try == mostTries || !x.mayRepeat(out, failed) || !x.front.retries.take() {
+		switch {
+		case failed.reason == FailConnect && x.answer.Waited < x.front.config.Load().QueueTimeout:
+			// Nothing was sent, so whoever is next may have it.
+		case try == mostTries || !x.mayRepeat(out, failed) || !x.front.retries.take():
 			return nil, failed
+		default:
+			try++
 		}
 		x.answer.Retried = true
-		if failed.reason == FailConnect {
-			x.avoid = w
-		}
 	}
 }
 

@@ -82,6 +82,10 @@ func (x *exchange) sendHTTP2(out *http.Request, w *worker) (*http.Response, *fai
 	out.URL.RawQuery = x.request.URL.RawQuery // as it came
 	if x.body != nil {
 		out.Body = io.NopCloser(bytes.NewReader(x.body))
+	} else {
+		// The transport closes the body of a stream that has failed, and waits for
+		// whoever reads it then. The reverse proxy's wrapper would not close it.
+		out.Body = x.request.Body
 	}
 	res, err := w.link.http2.transport.RoundTrip(out)
 	if err != nil {
@@ -92,7 +96,12 @@ func (x *exchange) sendHTTP2(out *http.Request, w *worker) (*http.Response, *fai
 		return nil, &failure{reason: reason, err: err, unseen: reason == FailConnect}
 	}
 	stream := res.Body
-	x.open = &answerBody{ReadCloser: stream, exchange: x, worker: w, finish: func(bool) { stream.Close() }}
+	// While the client still sends, the transport does not see that it is to end.
+	stop := context.AfterFunc(out.Context(), func() { stream.Close() })
+	x.open = &answerBody{ReadCloser: stream, exchange: x, worker: w, finish: func(bool) {
+		stop()
+		stream.Close()
+	}}
 	res.Body = x.open
 	return res, nil
 }

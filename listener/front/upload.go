@@ -39,9 +39,7 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 	}
 	if !x.streams() && len(message) <= inline {
 		u.write(c, message)
-		// A worker that closed an idle connection a moment ago has not seen what
-		// was sent since; loopback delivers before write returns.
-		u.early = c.reused && c.peek() == ended
+		u.early = c.sent()
 		close(u.ended)
 		return u
 	}
@@ -50,6 +48,7 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 		if u.write(c, message); u.err == nil && x.streams() {
 			u.stream(c, x, out)
 		}
+		c.sent()
 	}()
 	return u
 }
