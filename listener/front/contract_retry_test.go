@@ -128,6 +128,36 @@ func TestRaceWithIdleClose(t *testing.T) {
 	}
 }
 
+// On a connection that was idle for a while, a worker may have a request in its
+// hands unread when it closes: whoever waits for the answer gets one all the same.
+func TestOldConnection(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		t.Run(method, func(t *testing.T) {
+			r := start(t)
+			w := scripted(t, func(s *script, c *wire) {
+				for first := true; ; first = false {
+					if _, is := s.request(c); !is || !first {
+						return
+					}
+					c.send(ok("hello"))
+				}
+			})
+			r.add(1, 0, w.addr)
+			c := r.dial()
+			for i := range 4 {
+				target := fmt.Sprintf("/%d", i)
+				c.send(request(method, target, ""))
+				expect(t, "code", c.answer(method).code(), 200)
+				n := w.saw(method + " " + target)
+				if a := r.answer(); n != 1 && (method == "POST" || n != 2 || !a.Retried) {
+					t.Errorf("seen %d times, retried %v", n, a.Retried)
+				}
+				c.expectSilence(400 * time.Millisecond)
+			}
+		})
+	}
+}
+
 // What came after the end of an answer is no answer to the next request.
 func TestUnasked(t *testing.T) {
 	for name, more := range map[string]string{"an answer": reply("200 OK", "evil"), "text": "evil", "an end of line": "\r\n"} {
