@@ -12,14 +12,14 @@ import (
 // longer for it than it did before.
 //
 // A ratio of two measured times is asserted, which noise must not decide: each
-// request is held for the same 200 ms, nothing waits at 85 % since requests come
-// evenly and go where the fewest are, and the bound is another 100 ms for the
-// slowest hundredth, which the short stalls of a busy machine do not add up to.
-// If one worker of the two was missing, 56 requests more a second would come than
-// go, and those that wait would pass that bound in less than a second.
+// request is held for the same second, nothing waits at 85 % since requests
+// come evenly and go where the fewest are, and the bound is another half second
+// for the slowest hundredth, which the stalls of a busy machine do not add up to.
+// If one worker of the two was missing, 17 requests more a second would come than
+// go, and within a second those that wait would pass that bound.
 func TestCapacityWhileCycling(t *testing.T) {
 	const rolls, rest = 3, 10 * time.Second
-	s := slow{workers: 2, atOnce: 16, hold: 200 * time.Millisecond, boot: 3 * time.Second}
+	s := slow{workers: 2, atOnce: 24, hold: time.Second, boot: 3 * time.Second}
 	p, addr := s.start(t)
 	phase := func(ctx context.Context) *arrivals { return arrive(ctx, addr, "/", 0.85*s.perSecond()) }
 

@@ -41,9 +41,10 @@ func (s slow) start(t *testing.T, flags ...string) (*pool, string) {
 // measure time.
 func TestOverload(t *testing.T) {
 	const span, waiting = 10 * time.Second, 2
-	// A request that waits does so for at most two of the pool's 80 answers a
-	// second: 25 ms of the 100 ms by which the median may grow.
-	s := slow{workers: 2, atOnce: 8, hold: 200 * time.Millisecond}
+	// A request that waits does so for two of the pool's 20 answers a second: that
+	// is 100 ms of the 500 ms by which the median may grow. A stall of the machine
+	// is short against what a request takes.
+	s := slow{workers: 2, atOnce: 10, hold: time.Second}
 	p, addr := s.start(t, "--max-concurrency", strconv.Itoa(s.atOnce), "--queue", strconv.Itoa(waiting),
 		"--queue-timeout", "5s", "--health-path", "/healthz")
 	during := func(d time.Duration, path string, rate float64) *arrivals {
@@ -51,12 +52,12 @@ func TestOverload(t *testing.T) {
 		defer cancel()
 		return arrive(ctx, addr, path, rate)
 	}
-	alone := during(2*time.Second, "/", s.perSecond()/4)
+	alone := during(4*time.Second, "/", s.perSecond()/4)
 	t.Logf("unloaded: %v", alone)
 	alone.only(t, "unloaded", 200)
 
 	health, loads := make(chan *arrivals, 1), make(chan *arrivals, 1)
-	go func() { health <- during(span, "/healthz", 20) }()
+	go func() { health <- during(span, "/healthz", 10) }()
 	go func() { loads <- during(span, "/", 2*s.perSecond()) }()
 	load, lengths := watch(p, "rota_http_queue_length", loads)
 	checks := <-health
@@ -76,8 +77,8 @@ func TestOverload(t *testing.T) {
 	if good, want := float64(load.count(200)), 0.9*s.perSecond()*load.span.Seconds(); good < want {
 		t.Errorf("%.0f good answers, want at least %.0f", good, want)
 	}
-	if refused := load.quantile(503, 0.99); refused > unloaded/2 {
-		t.Errorf("the 99th percentile of the 503s is %v: they are to come at once", refused)
+	if refused := load.quantile(503, 0.5); refused > unloaded/4 {
+		t.Errorf("the median of the 503s is %v: they are to come at once", refused)
 	}
 
 	p.metric("rota_http_queue_length", 0)
