@@ -3,7 +3,6 @@ package listener
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
@@ -25,8 +24,6 @@ const (
 	inetDiagMsgSize   = 72 // struct inet_diag_msg
 	stateEstablished  = 1
 	stateCloseWait    = 8 // the client has sent all that it will
-	stateListen       = 10
-	offsetMsgSource   = 8
 	offsetMsgRQueue   = 56
 	offsetMsgWQueue   = 60
 	offsetMsgInode    = 68
@@ -39,13 +36,12 @@ const (
 // is before any goroutine.
 var _ = nl.NativeEndian()
 
-// diagRequest is struct inet_diag_req_v2 for the sockets of one local port.
+// diagRequest is struct inet_diag_req_v2 for the connections of one local port.
 // Listing every connection of the machine instead, as libraries do, would take
 // in those in TIME_WAIT: tens of thousands behind a busy server.
 type diagRequest struct {
 	family uint8
 	port   uint16
-	states uint32 // a bit for each
 }
 
 // Len implements nl.NetlinkRequestData.
@@ -56,46 +52,17 @@ func (r diagRequest) Serialize() []byte {
 	b := make([]byte, inetDiagReqSize)
 	b[0], b[1] = r.family, unix.IPPROTO_TCP
 	b[offsetReqExt] = 1 << (inetDiagInfo - 1)
-	binary.NativeEndian.PutUint32(b[offsetReqStates:], r.states)
+	binary.NativeEndian.PutUint32(b[offsetReqStates:], 1<<stateEstablished|1<<stateCloseWait)
 	binary.BigEndian.PutUint16(b[offsetReqSourceBE:], r.port)
 	return b
-}
-
-func (r diagRequest) ask() ([][]byte, error) {
-	request := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
-	request.AddData(r)
-	return request.Execute(unix.NETLINK_INET_DIAG, 0)
-}
-
-// listening finds who listens on a TCP port; ok is false if nobody does. It
-// takes microseconds however many connections the machine has.
-func listening(port uint16) (a Address, inode uint64, ok bool, err error) {
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		messages, err := diagRequest{family, port, 1 << stateListen}.ask()
-		if err != nil {
-			return a, 0, false, fmt.Errorf("cannot find out who listens on port %d: %w", port, err)
-		}
-		for _, m := range messages {
-			c, err := parseConnection(m)
-			if err != nil {
-				return a, 0, false, fmt.Errorf("cannot find out who listens on port %d: %w", port, err)
-			}
-			a = Address{Family: IPv4, Port: port}
-			a.IP, _ = netip.AddrFromSlice(m[offsetMsgSource : offsetMsgSource+4])
-			if family == unix.AF_INET6 {
-				a.Family = Dual // whether it takes IPv4 too is not told
-				a.IP, _ = netip.AddrFromSlice(m[offsetMsgSource : offsetMsgSource+16])
-			}
-			return a, uint64(c.inode), true, nil
-		}
-	}
-	return a, 0, false, nil
 }
 
 // connections lists the open connections of one local TCP port. It needs no
 // privilege.
 func connections(family uint8, port uint16) ([]connection, error) {
-	messages, err := diagRequest{family, port, 1<<stateEstablished | 1<<stateCloseWait}.ask()
+	request := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
+	request.AddData(diagRequest{family, port})
+	messages, err := request.Execute(unix.NETLINK_INET_DIAG, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the connections of port %d: %w", port, err)
 	}

@@ -94,10 +94,7 @@ func (s *Set) Spot(user uint64) *Socket {
 		}
 	}
 	s.mu.Unlock()
-	address, inode, ok, err := listening(port)
-	if err != nil { // a kernel that does not tell, as gVisor's
-		address, inode, ok = listensAt(port) // the tables may be long: not under the lock
-	}
+	address, inode, ok := listensAt(port) // the tables may be long: not under the lock
 	if !ok {
 		return nil
 	}

@@ -91,38 +91,6 @@ func TestPortsOutsideOfTheKernelsRange(t *testing.T) {
 	}
 }
 
-// Both ways of finding out who listens say the same.
-func TestListensAt(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
-		network := "tcp4"
-		if address[0] == '[' {
-			network = "tcp6"
-		}
-		l, err := net.Listen(network, address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := l.Addr().(*net.TCPAddr).AddrPort()
-		// Connections to it are not who listens.
-		conn, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		a, inode, ok, err := listening(at.Port())
-		if err != nil || !ok || netip.AddrPortFrom(a.IP, a.Port) != at || inode == 0 {
-			t.Errorf("%s: %v %d %v %v, want %v", address, a, inode, ok, err, at)
-		}
-		if b, other, ok := listensAt(at.Port()); !ok || a != b || other != inode {
-			t.Errorf("%s: the tables say %v %d %v, the kernel %v %d", address, b, other, ok, a, inode)
-		}
-		l.Close()
-		if a, _, ok, err := listening(at.Port()); ok || err != nil {
-			t.Errorf("%s: still %v %v", address, a, err)
-		}
-	}
-}
-
 func TestParseListening(t *testing.T) {
 	for line, want := range map[string]string{
 		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000 100 0 0 10 0\n":                                               "127.0.0.1:8080 4711",
