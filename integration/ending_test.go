@@ -35,13 +35,13 @@ func TestShutdownDelay(t *testing.T) {
 	}
 }
 
-// A worker that ignores the signal gets it once more, with its whole family,
-// and is killed in the end.
+// Where workers accept themselves, the signal begins the drain. One that ignores
+// it gets it once more, with its whole family, and is killed in the end.
 func TestTimeoutsOfTheEnd(t *testing.T) {
 	t.Parallel()
 	notes := filepath.Join(t.TempDir(), "notes")
 	site := newSite(t, "ON_TERM=family", "NOTES="+notes)
-	p := site.start([]string{"-w", "1", "--drain-timeout", "1s", "--stop-timeout", "2s"})
+	p := site.start([]string{"--accept", "shared", "-w", "1", "--drain-timeout", "1s", "--stop-timeout", "2s"})
 	p.awaitKind("pool ready", 1)
 	leader := site.pid()
 	family := children(leader)
@@ -143,11 +143,12 @@ func TestRotaKilled(t *testing.T) {
 	}
 }
 
-// A child of a leader may outlive both. The next rota says who it is.
+// A child of a leader may outlive both, and serve where it accepts itself. The
+// next rota says who it is.
 func TestAddressHeldByAnOrphan(t *testing.T) {
 	t.Parallel()
 	site := newSite(t)
-	p := start(t, append(append([]string{"-w", "1", "--"}, shell...), site.path), withEnv(site.env...))
+	p := start(t, append(append([]string{"--accept", "shared", "-w", "1", "--"}, shell...), site.path), withEnv(site.env...))
 	p.awaitKind("pool ready", 1)
 	leader, orphan := p.workers()[0], site.pid()
 	if leader == orphan {

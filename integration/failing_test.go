@@ -24,7 +24,7 @@ func TestNeverReady(t *testing.T) {
 		story   string
 	}{
 		"binds nothing": {[]string{"--", "sleep", "60"}, nil, "200ms", 143, "it bound no TCP port"},
-		"binds another": {[]string{"-l", fmt.Sprintf("127.0.0.1:%d", other), "--", site.path}, nil, "2s", 125,
+		"binds another": {[]string{"--accept", "shared", "-l", fmt.Sprintf("127.0.0.1:%d", other), "--", site.path}, nil, "2s", 125,
 			fmt.Sprintf("it listened on %s; not on 127.0.0.1:%d", site.addr, other)},
 		"never listens": {[]string{"--", site.path}, []string{"PROGRAM=binder"}, "2s", 125,
 			fmt.Sprintf("it bound %s but never listened", site.addr)},
@@ -94,13 +94,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 `
 
+// Without a front the server alone can finish its requests.
 func TestUncaughtStopSignal(t *testing.T) {
 	t.Parallel()
 	python := server(t, "python3", "python3")
 	dir, port, requests := t.TempDir(), freePort(t), 3
 	put(t, filepath.Join(dir, "app.py"), holder, 0o600)
 	notes := filepath.Join(dir, "notes")
-	p := start(t, []string{"-w", "2", "--sample-interval", "50ms", "--", python, "app.py"}, inDir(dir),
+	p := start(t, []string{"--accept", "shared", "-w", "2", "--sample-interval", "50ms", "--", python, "app.py"}, inDir(dir),
 		withEnv(fmt.Sprintf("PORT=%d", port), "NOTES="+notes))
 	p.awaitText("does not catch SIGTERM")
 	if n := p.count("worker draining"); n > 0 {

@@ -174,16 +174,38 @@ func TestFrontAndSecondPort(t *testing.T) {
 			p.signal(syscall.SIGHUP)
 			p.awaitKind("roll done", 1)
 			proveMetrics()
-			proveRoll2(t, p, askTCP("127.0.0.1", port), 2)
+			everyone(t, askTCP("127.0.0.1", port), 2)
+			proveEnd(t, p, 2)
 		})
 	}
 }
 
-// proveRoll2 checks that so many workers answer, and the end of the pool.
-func proveRoll2(t *testing.T, p *pool, ask asker, workers int) {
-	t.Helper()
-	everyone(t, ask, workers)
-	proveEnd(t, p, workers)
+// Without --listen the first port is the one to serve, which rota says as soon
+// as there is a second.
+func TestFrontGuessesTheFirstPort(t *testing.T) {
+	t.Parallel()
+	port, metrics := freePort(t), freePort(t)
+	p := start(t, fronted("-w", "2", "--", goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-metrics", fmt.Sprintf("127.0.0.1:%d", metrics)))
+	p.awaitText(fmt.Sprintf("binds 127.0.0.1:%d beside 127.0.0.1:%d", port, metrics))
+	proveRoll(t, p, askTCP("127.0.0.1", port), 2)
+}
+
+// Where the kernel refuses the filter, as it does for rota under rota, a worker
+// that is told its port has a private socket all the same.
+func TestPortWithoutTheFilter(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	p := start(t, []string{"--accept", "shared", "-w", "1", "--", binary, "--admin", "off", "-w", "2", "-l", fmt.Sprintf("127.0.0.1:%d", port),
+		"--accept", "front", "--handoff", "adopt,port", "--", "sh", "-c", `exec "$0" -addr 127.0.0.1:$PORT`, goServer(t)})
+	p.awaitKind("pool ready", 1)
+	everyone(t, askTCP("127.0.0.1", port), 2)
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if want := "workers have to bind the port in $PORT and {port}"; !strings.Contains(p.output.String(), want) {
+		t.Errorf("the inner rota does not say %q", want)
+	}
 }
 
 // A worker gets no request before its own path answers that it is well.
@@ -224,6 +246,86 @@ func TestReadyOverHTTP(t *testing.T) {
 	p.awaitKind("roll failed", 1)
 	if now := site.pid(); now != before {
 		t.Errorf("process %d answers, want the old one, %d", now, before)
+	}
+}
+
+// With --ready notify, requests wait for a program that listens long before it
+// says that it is ready.
+func TestFrontAndNotify(t *testing.T) {
+	t.Parallel()
+	port, gate := freePort(t), filepath.Join(t.TempDir(), "gate")
+	p := start(t, fronted("-w", "2", "--ready", "notify", "-l", fmt.Sprintf("127.0.0.1:%d", port), "--",
+		goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-gate", gate))
+	p.awaitKind("worker started", 2)
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := askTCP("127.0.0.1", port)("/")
+		waiting <- err
+	}()
+	p.metric("rota_http_queue_length", 1)
+	if n := p.count("worker ready"); n != 0 {
+		t.Fatalf("%d workers are ready that did not say so", n)
+	}
+	put(t, gate, "", 0o600)
+	if err := <-waiting; err != nil {
+		t.Errorf("the request that waited was lost: %v", err)
+	}
+	proveRoll(t, p, askTCP("127.0.0.1", port), 2)
+}
+
+// A worker that says that it is ready but listens nowhere never is.
+func TestFrontAndNotifyWithoutAPort(t *testing.T) {
+	t.Parallel()
+	p := start(t, fronted("-w", "1", "--ready", "notify", "--start-timeout", "2s", "--",
+		server(t, "/usr/bin/python3", "python3"), "-c", `
+import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"])
+s.send(b"READY=1")
+time.sleep(60)`))
+	if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("detail"), "said READY=1, but there is no port") {
+		t.Errorf("reported as %v", e)
+	}
+}
+
+// A server that handles one connection at a time has the others wait unseen
+// behind a request that takes too long. At the drain timeout that one is cut;
+// they go to another worker.
+func TestFrontMovesWhatWaitsAtTheDrainTimeout(t *testing.T) {
+	t.Parallel()
+	python(t, "flask", "python3-flask")
+	const queued = 4
+	port := freePort(t)
+	p := start(t, fronted("-w", "1", "--drain-timeout", "1s", "--stop-timeout", "1s", "--", server(t, "/usr/bin/gunicorn", "gunicorn"),
+		"--workers", "1", "--bind", fmt.Sprintf("127.0.0.1:%d", port), "--chdir", serversDir(t, "python"), "app:app"), quiet(t))
+	p.awaitKind("pool ready", 1)
+	ask := askTCP("127.0.0.1", port)
+	leader := p.workers()[0]
+	held, waiting := make(chan error, 1), make(chan error, queued)
+	go func() {
+		_, err := ask("/?hold=60")
+		held <- err
+	}()
+	p.metric(`rota_worker_requests_in_flight{slot="0"}`, 1)
+	eventually(t, "the first is in hand", func() bool { return inQueue(t, leader) == 0 })
+	for range queued {
+		go func() {
+			_, err := ask("/")
+			waiting <- err
+		}()
+	}
+	eventually(t, "the others wait", func() bool { return inQueue(t, leader) == queued })
+	p.signal(syscall.SIGHUP)
+	for range queued {
+		if err := <-waiting; err != nil {
+			t.Errorf("a request that no worker had seen was lost: %v", err)
+		}
+	}
+	if err := <-held; err == nil {
+		t.Error("a request of a minute was answered")
+	}
+	if e := p.awaitKind("worker exited", 1); e.num("cut") != 1 {
+		t.Errorf("ended as %v, want one request cut", e)
 	}
 }
 

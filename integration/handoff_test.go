@@ -59,33 +59,35 @@ func TestListen(t *testing.T) {
 		{name: "fd in the arguments, gunicorn", host: "127.0.0.1", command: gunicorn("--bind", "fd://{fd}")},
 		{name: "fd in the arguments, uvicorn", host: "127.0.0.1", command: uvicorn},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			port, path := freePort(t), filepath.Join(t.TempDir(), "app.sock")
-			listen, ask := fmt.Sprintf("%s:%d", test.host, port), askTCP(cmp.Or(strings.Trim(test.host, "[]"), "127.0.0.1"), port)
-			if test.host == "unix" {
-				listen, ask = "unix:"+path, askUnix(path)
-			}
-			args := []string{"-w", "3", "-l", listen}
-			if test.handoff != "" {
-				args = append(args, "--handoff", test.handoff)
-			}
-			p := start(t, slices.Concat(args, []string{"--"}, test.command(t, strconv.Itoa(port))), quiet(t))
-			p.awaitKind("pool ready", 1)
-			if test.client != "" {
-				proveClient(t, ask, test.client)
-			}
-			if test.refused != "" {
-				if body, err := askTCP(test.refused, port)("/"); err == nil || cause(err) != "connect: refused" {
-					t.Errorf("%s was not asked for: answered %q, error %v", test.refused, body, err)
+	for _, accept := range []string{"shared", "front"} {
+		for _, test := range tests {
+			t.Run(accept+"/"+test.name, func(t *testing.T) {
+				t.Parallel()
+				port, path := freePort(t), filepath.Join(t.TempDir(), "app.sock")
+				listen, ask := fmt.Sprintf("%s:%d", test.host, port), askTCP(cmp.Or(strings.Trim(test.host, "[]"), "127.0.0.1"), port)
+				if test.host == "unix" {
+					listen, ask = "unix:"+path, askUnix(path)
 				}
-			}
-			proveRoll(t, p, ask, 3)
-			if _, err := os.Stat(path); err == nil {
-				t.Error("the socket's file was left behind")
-			}
-		})
+				args := []string{"--accept", accept, "-w", "3", "-l", listen}
+				if test.handoff != "" {
+					args = append(args, "--handoff", test.handoff)
+				}
+				p := start(t, slices.Concat(args, []string{"--"}, test.command(t, strconv.Itoa(port))), quiet(t))
+				p.awaitKind("pool ready", 1)
+				if test.client != "" && accept == "shared" { // else its client is the front
+					proveClient(t, ask, test.client)
+				}
+				if test.refused != "" {
+					if body, err := askTCP(test.refused, port)("/"); err == nil || cause(err) != "connect: refused" {
+						t.Errorf("%s was not asked for: answered %q, error %v", test.refused, body, err)
+					}
+				}
+				proveRoll(t, p, ask, 3)
+				if _, err := os.Stat(path); err == nil {
+					t.Error("the socket's file was left behind")
+				}
+			})
+		}
 	}
 }
 
@@ -199,7 +201,7 @@ func TestNested(t *testing.T) {
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	port, gate := freePort(t), filepath.Join(t.TempDir(), "gate")
-	p := start(t, []string{"-w", "3", "--ready", "notify", "--", goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-gate", gate})
+	p := start(t, []string{"--accept", "shared", "-w", "3", "--ready", "notify", "--", goServer(t), "-addr", fmt.Sprintf("127.0.0.1:%d", port), "-gate", gate})
 	p.awaitKind("worker started", 3)
 	ask := askTCP("127.0.0.1", port)
 	for deadline := time.Now().Add(patience); ; {

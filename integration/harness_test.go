@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/listener"
 )
 
 // patience is how long a test waits for what must happen. It is no measure of
@@ -319,15 +320,27 @@ func (p *pool) adminURL() string {
 	return p.awaitKind("metrics and health", 1).str("url")
 }
 
+// ports are those that tests were given. The kernel does not give them to
+// clients, as it may with one that was free a moment ago.
+var ports struct {
+	sync.Mutex
+	given map[uint16]bool
+}
+
 // freePort finds a TCP port that nobody listens on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	ports.Lock()
+	defer ports.Unlock()
+	port, err := listener.FreePort(func(port uint16) bool { return ports.given[port] })
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	if ports.given == nil {
+		ports.given = map[uint16]bool{}
+	}
+	ports.given[port] = true
+	return int(port)
 }
 
 // server makes sure that a program which a test needs is there. CI must have

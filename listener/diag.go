@@ -3,6 +3,7 @@ package listener
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
@@ -24,6 +25,8 @@ const (
 	inetDiagMsgSize   = 72 // struct inet_diag_msg
 	stateEstablished  = 1
 	stateCloseWait    = 8 // the client has sent all that it will
+	stateListen       = 10
+	offsetMsgSourceBE = 8
 	offsetMsgRQueue   = 56
 	offsetMsgWQueue   = 60
 	offsetMsgInode    = 68
@@ -36,12 +39,13 @@ const (
 // is before any goroutine.
 var _ = nl.NativeEndian()
 
-// diagRequest is struct inet_diag_req_v2 for the connections of one local port.
+// diagRequest is struct inet_diag_req_v2 for the sockets of one local port.
 // Listing every connection of the machine instead, as libraries do, would take
 // in those in TIME_WAIT: tens of thousands behind a busy server.
 type diagRequest struct {
 	family uint8
 	port   uint16
+	states uint32
 }
 
 // Len implements nl.NetlinkRequestData.
@@ -52,7 +56,7 @@ func (r diagRequest) Serialize() []byte {
 	b := make([]byte, inetDiagReqSize)
 	b[0], b[1] = r.family, unix.IPPROTO_TCP
 	b[offsetReqExt] = 1 << (inetDiagInfo - 1)
-	binary.NativeEndian.PutUint32(b[offsetReqStates:], 1<<stateEstablished|1<<stateCloseWait)
+	binary.NativeEndian.PutUint32(b[offsetReqStates:], r.states)
 	binary.BigEndian.PutUint16(b[offsetReqSourceBE:], r.port)
 	return b
 }
@@ -61,7 +65,7 @@ func (r diagRequest) Serialize() []byte {
 // privilege.
 func connections(family uint8, port uint16) ([]connection, error) {
 	request := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
-	request.AddData(diagRequest{family, port})
+	request.AddData(diagRequest{family, port, 1<<stateEstablished | 1<<stateCloseWait})
 	messages, err := request.Execute(unix.NETLINK_INET_DIAG, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the connections of port %d: %w", port, err)
@@ -101,4 +105,28 @@ func parseConnection(m []byte) (connection, error) {
 		rest = rest[min((size+3)&^3, len(rest)):]
 	}
 	return c, nil
+}
+
+// listening finds a socket that listens on a local TCP port. It needs no
+// privilege; not every kernel has it (gVisor).
+func listening(family uint8, port uint16) (a Address, inode uint64, found bool, err error) {
+	request := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
+	request.AddData(diagRequest{family, port, 1 << stateListen})
+	messages, err := request.Execute(unix.NETLINK_INET_DIAG, 0)
+	if err != nil {
+		return a, 0, false, fmt.Errorf("cannot look for who listens on port %d: %w", port, err)
+	}
+	for _, m := range messages {
+		if len(m) < inetDiagMsgSize {
+			return a, 0, false, fmt.Errorf("a message of %d bytes is none of sock_diag", len(m))
+		}
+		a = Address{Family: IPv4, Port: port}
+		size := 4
+		if family == unix.AF_INET6 {
+			a.Family, size = Dual, 16
+		}
+		a.IP, _ = netip.AddrFromSlice(m[offsetMsgSourceBE : offsetMsgSourceBE+size])
+		return a, uint64(binary.NativeEndian.Uint32(m[offsetMsgInode:])), true, nil
+	}
+	return a, 0, false, nil
 }

@@ -108,26 +108,58 @@ func (s *Set) Spot(user uint64) *Socket {
 	return socket
 }
 
-// listensAt finds who listens on a port in the kernel's tables.
+// listensAt finds who listens on a port: by asking the kernel for just that,
+// else in its tables, which are long where there are many connections, else by
+// connecting. Whether an IPv6 socket takes IPv4 too is not told; it counts as if.
 func listensAt(port uint16) (Address, uint64, bool) {
+	answered := false
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		a, inode, found, err := listening(family, port)
+		if found {
+			return a, inode, true
+		}
+		answered = answered || err == nil
+	}
+	if answered {
+		return Address{}, 0, false
+	}
+	return listensInTables(port)
+}
+
+func listensInTables(port uint16) (Address, uint64, bool) {
+	readable := false
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			continue // without IPv6 there is no second one
 		}
+		readable = true
 		for line := range strings.Lines(string(data)) {
 			if a, inode, ok := parseListening(line); ok && a.Port == port {
 				return a, inode, true
 			}
 		}
 	}
-	return Address{}, 0, false
+	guess := Socket{address: Address{Family: IPv4, IP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Port: port}}
+	if readable || !guess.answers() {
+		return Address{}, 0, false
+	}
+	return guess.address, 0, true
+}
+
+// answers tells whether somebody listens there.
+func (s *Socket) answers() bool {
+	conn, err := s.dial()
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // parseListening reads a line of /proc/net/tcp or tcp6, see proc(5): a number,
 // local and remote address in hexadecimal, the state, five columns that do not
-// matter, and the inode. ok is false if the socket does not listen. Whether an
-// IPv6 socket takes IPv4 too is not told; it counts as if.
+// matter, and the inode. ok is false if the socket does not listen.
 func parseListening(line string) (a Address, inode uint64, ok bool) {
 	const listening = "0A" // TCP_LISTEN
 	f := strings.Fields(line)

@@ -36,6 +36,9 @@ func TestSpot(t *testing.T) {
 			if found == nil || found.Address().IP.String() != want || found.Address().Port != p {
 				t.Fatalf("found %+v, want %s:%d", found, want, p)
 			}
+			if a, inode, ok := listensInTables(p); !ok || a != found.Address() || inode != found.Inode() {
+				t.Errorf("the tables have %s, %d (%v); want %s, %d", a, inode, ok, found.Address(), found.Inode())
+			}
 			if s.Spot(1) != found || !slices.Contains(s.Serving(1), found) {
 				t.Error("it is not what the worker serves from")
 			}

@@ -94,7 +94,8 @@ func (s *Supervisor) cutOff(p *process) {
 	}
 	p.cutOff = true
 	s.front.Retire(p.id, nil)
-	p.cut, p.cutUpgrades = s.front.Cut(p.id)
+	requests, upgrades := s.front.Cut(p.id)
+	p.cut, p.cutUpgrades = requests+upgrades, upgrades
 }
 
 // remove forgets a worker that has gone, or whose end cannot be waited for. What

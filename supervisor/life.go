@@ -97,6 +97,11 @@ func (s *Supervisor) onSeen(m seen, now time.Time) {
 		s.warn(fmt.Sprintf("bind %s %d", r.Address, p.generation), "a worker asked for %s: %v", r.Address, r.Err)
 	case adopt.Opaque:
 		s.warn("opaque", "cannot see what a worker binds: %v (run rota and its workers as one user)", r.Err)
+	case adopt.Bound:
+		if s.front != nil && len(s.sockets.Handed()) == 0 && !s.sockets.ServesFrom(p.id, r.Socket) {
+			s.warn("beside", "the command binds %s beside %s: its workers share that without the front, as is right for metrics alone; say with --listen which one to serve",
+				r.Address, join(s.sockets.Addresses()))
+		}
 	case adopt.Listening:
 		if s.sockets.ServesFrom(p.id, r.Socket) {
 			p.server, p.listened = r.PID, true

@@ -18,7 +18,7 @@ type worker struct {
 	added    time.Time
 	retired  bool
 	shunned  time.Time // until when it gets nothing, because it could not be connected to
-	idle     func() // called once when it is retired and nothing is in its hands
+	idle     func()    // called once when it is retired and nothing is in its hands
 	inHand   map[*exchange]struct{}
 	requests int64
 	spent    bool

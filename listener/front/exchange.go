@@ -98,6 +98,9 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 	res, err := c.receive(out, upload)
 	if err != nil {
 		failed := c.explain(err, upload)
+		if held := upload.whole(); held != nil {
+			x.body, out.ContentLength = held, int64(len(held))
+		}
 		stop()
 		w.link.drop(c)
 		return nil, failed

@@ -2,6 +2,7 @@ package front
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"syscall"
@@ -38,6 +39,9 @@ func (c *conn) receive(out *http.Request, u *upload) (*http.Response, error) {
 		}
 		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
 			c.expectBody()
+			if res.Body != http.NoBody && (res.ContentLength < 0 || res.ContentLength > int64(c.in.Buffered())) {
+				c.acknowledge()
+			}
 			if c.refusedPlain(res) {
 				return nil, errTLS
 			}
@@ -64,6 +68,11 @@ func (c *conn) refusedPlain(res *http.Response) bool {
 	return strings.HasPrefix(string(got), text)
 }
 
+// The end of a connection tells what became of a request on it. An end (EOF, or
+// EPIPE where a reset came behind it) that did not acknowledge the request was
+// sent before the worker could see it. A reset alone says only that the worker
+// had not read all, or did not want to close in order.
+
 // explain says what a missing answer means for the request.
 func (c *conn) explain(err error, u *upload) *failure {
 	f := &failure{reason: FailMalformed, err: err}
@@ -74,7 +83,8 @@ func (c *conn) explain(err error, u *upload) *failure {
 		f.reason = FailHeader
 	case errors.Is(err, errClosed):
 		f.reason = FailClosed
-		f.unseen = c.unaccepted.Load() || u.nothing() || u.early
+		f.unseen = c.unaccepted.Load() || u.nothing() ||
+			u.inline && (errors.Is(err, io.EOF) && c.deaf() || errors.Is(err, syscall.EPIPE))
 		// A server that closes an idle connection may have what came meanwhile in
 		// its hands, unread. One that was in use a moment ago is closed for a
 		// reason: the request may be it.

@@ -17,12 +17,17 @@ type upload struct {
 	ended   chan struct{} // closed when all was sent, or that failed
 	err     error         // why it failed; to be read after ended
 	written int64         // bytes of it, before it failed
-	early   bool          // the worker had closed the connection before it could see all of it
+	inline  bool          // it was sent at once
+	held    []byte        // the body that was read meanwhile, if that is all of it
 }
 
 // inline is how much is sent before the answer is waited for: it fits into any
 // socket's buffer, so that writing it never waits for the worker.
 const inline = 8 << 10
+
+// mostHeld is how much of a body of unknown length is kept while it is sent, so
+// that it can be sent again if nobody has seen it.
+const mostHeld = 16 << 10
 
 // expectPatience is how long the worker's leave to send a body is waited for,
 // which a server need not give (RFC 9110, 10.1.1).
@@ -38,8 +43,8 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 		u.leave = make(chan struct{})
 	}
 	if !x.streams() && len(message) <= inline {
+		u.inline = true
 		u.write(c, message)
-		u.early = c.sent()
 		close(u.ended)
 		return u
 	}
@@ -48,7 +53,6 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 		if u.write(c, message); u.err == nil && x.streams() {
 			u.stream(c, x, out)
 		}
-		c.sent()
 	}()
 	return u
 }
@@ -73,8 +77,14 @@ func (u *upload) stream(c *conn, x *exchange, out *http.Request) {
 	chunked := out.ContentLength < 0
 	buffer := buffers.Get()
 	defer buffers.Put(buffer)
+	held := []byte{}
 	for {
 		n, err := out.Body.Read(buffer)
+		if held != nil && len(held)+n <= mostHeld {
+			held = append(held, buffer[:n]...)
+		} else {
+			held = nil
+		}
 		if n > 0 && u.err == nil {
 			if chunked {
 				u.chunk(c, buffer[:n])
@@ -97,6 +107,9 @@ func (u *upload) stream(c *conn, x *exchange, out *http.Request) {
 	if chunked {
 		u.write(c, lastChunk(x.request.Trailer))
 	}
+	if len(x.request.Trailer) == 0 {
+		u.held = held
+	}
 }
 
 func (u *upload) chunk(c *conn, p []byte) {
@@ -118,6 +131,14 @@ func (u *upload) complete() bool {
 	default:
 		return false
 	}
+}
+
+// whole is the body that was sent, if all of it was read and is in memory; else nil.
+func (u *upload) whole() []byte {
+	if !u.complete() {
+		return nil
+	}
+	return u.held
 }
 
 // clientError is a client that did not send its request as announced.
