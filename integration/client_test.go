@@ -61,6 +61,8 @@ func (c *clients) begin(t *testing.T) {
 	c.tallies = map[string]*tally{}
 	for _, k := range kinds {
 		c.tallies[k.name] = &tally{lost: map[string]int{}}
+	}
+	for _, k := range kinds {
 		for range c.of {
 			c.running.Go(func() { c.run(ctx, k) })
 		}

@@ -113,10 +113,13 @@ func (m *matrix) have(want func(event) bool) int {
 	return n
 }
 
-// further waits for so many events more than there are.
+// further waits for so many events more than there are, for each with patience.
 func (m *matrix) further(what string, n int, want func(event) bool) {
 	m.t.Helper()
-	m.await(what, m.have(want)+n, want)
+	before := m.have(want)
+	for i := range n {
+		m.await(what, before+i+1, want)
+	}
 }
 
 func cycleDone(trigger string) func(event) bool {
