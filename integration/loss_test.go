@@ -32,7 +32,7 @@ func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load
 	return l
 }
 
-// TestLoss rolls servers that drain on SIGTERM. A server that does it well
+// TestLoss rolls servers that drain on SIGTERM and accept themselves. A server that does it well
 // loses nothing; what one that does not loses, it loses by itself, in ways that
 // are known.
 func TestLoss(t *testing.T) {
@@ -60,7 +60,7 @@ func TestLoss(t *testing.T) {
 			t.Parallel()
 			port := freePort(t)
 			command := test.command(t, strconv.Itoa(port))
-			p := start(t, slices.Concat([]string{"-w", strconv.Itoa(workers), "--"}, command), quiet(t))
+			p := start(t, slices.Concat([]string{"--accept", "shared", "-w", strconv.Itoa(workers), "--"}, command), quiet(t))
 			l := rollUnderLoad(t, p, fmt.Sprintf("127.0.0.1:%d", port), test.rolls, clients)
 			if l.answered < clients*test.rolls {
 				t.Errorf("only %d were answered: that is no load", l.answered)

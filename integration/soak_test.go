@@ -13,9 +13,10 @@ import (
 // How long each server of the loss matrix is soaked, of ten minutes in all. The
 // fast ones are where the many requests come from.
 const (
-	soakLong  = 150 * time.Second
-	soakShort = 50 * time.Second
-	soakLeast = 500_000 // requests
+	soakLong   = 165 * time.Second
+	soakShort  = 45 * time.Second
+	soakCycles = 3       // for each cause, of a round
+	soakLeast  = 500_000 // requests
 )
 
 // TestSoak is the loss matrix for longer, and with clients that wait for
@@ -33,7 +34,7 @@ func TestSoak(t *testing.T) {
 			m := newMatrix(t, &clients{of: 2}, s.command)
 			all, names = append(all, m), append(names, s.name)
 			for time.Now().Before(until) {
-				m.round(matrixCycles)
+				m.round(soakCycles)
 			}
 			m.finish()
 			total += m.clients.answered()

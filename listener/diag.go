@@ -116,17 +116,18 @@ func listening(family uint8, port uint16) (a Address, inode uint64, found bool, 
 	if err != nil {
 		return a, 0, false, fmt.Errorf("cannot look for who listens on port %d: %w", port, err)
 	}
-	for _, m := range messages {
-		if len(m) < inetDiagMsgSize {
-			return a, 0, false, fmt.Errorf("a message of %d bytes is none of sock_diag", len(m))
-		}
-		a = Address{Family: IPv4, Port: port}
-		size := 4
-		if family == unix.AF_INET6 {
-			a.Family, size = Dual, 16
-		}
-		a.IP, _ = netip.AddrFromSlice(m[offsetMsgSourceBE : offsetMsgSourceBE+size])
-		return a, uint64(binary.NativeEndian.Uint32(m[offsetMsgInode:])), true, nil
+	if len(messages) == 0 {
+		return a, 0, false, nil
 	}
-	return a, 0, false, nil
+	m := messages[0]
+	if len(m) < inetDiagMsgSize {
+		return a, 0, false, fmt.Errorf("a message of %d bytes is none of sock_diag", len(m))
+	}
+	a = Address{Family: IPv4, Port: port}
+	size := 4
+	if family == unix.AF_INET6 {
+		a.Family, size = Dual, 16
+	}
+	a.IP, _ = netip.AddrFromSlice(m[offsetMsgSourceBE : offsetMsgSourceBE+size])
+	return a, uint64(binary.NativeEndian.Uint32(m[offsetMsgInode:])), true, nil
 }

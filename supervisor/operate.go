@@ -73,7 +73,8 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 			}
 		}
 		keep(fmt.Sprint(next.Listen) != fmt.Sprint(old.Listen), "listen")
-		keep(next.Accept != old.Accept, "accept")
+		acceptStays := next.Accept != old.Accept
+		keep(acceptStays, "accept")
 		keep(next.SampleInterval != old.SampleInterval, "sample-interval")
 		keep(next.Ready != old.Ready, "ready")
 		keep(next.ReadyPath != old.ReadyPath, "ready-path")
@@ -83,6 +84,9 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 		next.Listen, next.Accept, next.SampleInterval, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.SampleInterval, old.Ready, old.ReadyPath
 		next.Front.MaxHeader, next.Front.HeaderTimeout, next.Front.IdleTimeout = old.Front.MaxHeader, old.Front.HeaderTimeout, old.Front.IdleTimeout
 		next.Policy.Seed = old.Policy.Seed
+		if acceptStays {
+			next.Handoff = old.Handoff // what was said of it is meant for the other way to accept
+		}
 
 		s.config = next
 		if s.front != nil {

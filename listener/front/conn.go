@@ -107,17 +107,6 @@ func (c *conn) lookAt(fd uintptr) {
 // closed it nor sent something that nobody asked for.
 func (c *conn) alive() bool { return c.peek() == nothingYet }
 
-// sent is called when a request was sent. A server that writes the header and
-// the body of an answer apart, without TCP_NODELAY, waits for the header to be
-// acknowledged. The kernel delays that by 40 ms on a connection that is in turns
-// written to and read from, unless it is asked not to, each time (tcp(7),
-// TCP_QUICKACK).
-func (c *conn) sent() {
-	if c.raw != nil {
-		_ = c.raw.Control(quickAck)
-	}
-}
-
 // deaf tells whether the worker had closed a connection before it got what was
 // sent on it last, in one piece: reading has shown the worker's end, and that
 // end did not acknowledge the piece. A worker that reads a request and then
@@ -133,6 +122,16 @@ func (c *conn) deaf() (deaf bool) {
 		deaf = err == nil && (info.Unacked > 0 || info.State == unix.BPF_TCP_CLOSE && info.Bytes_acked <= info.Bytes_sent)
 	})
 	return deaf && err == nil
+}
+
+// acknowledge tells the worker at once what has arrived. A server that writes the
+// header and the body of an answer apart, without TCP_NODELAY, holds the body
+// back until the header is acknowledged, and the kernel would wait for 40 ms
+// with that (tcp(7), TCP_QUICKACK).
+func (c *conn) acknowledge() {
+	if c.raw != nil {
+		_ = c.raw.Control(quickAck)
+	}
 }
 
 func quickAck(fd uintptr) {

@@ -162,7 +162,7 @@ func TestH2FailureOfOneStream(t *testing.T) {
 				c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
 				return
 			}
-			c.send(ok("hello"))
+			_ = c.trySend(ok("hello")) // be it to who asks whether it speaks HTTP/2
 		}
 	}).addr)
 	client := r.h2()

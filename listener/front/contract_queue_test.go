@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -158,34 +159,29 @@ func TestClientLeavesQueue(t *testing.T) {
 // A health check is neither shed nor does it wait behind anybody.
 func TestHealthPath(t *testing.T) {
 	r := start(t, one, queue(1), func(c *front.Config) { c.HealthPath = "/health" })
-	w := holds(t, "a")
-	r.add(1, 0, w.addr)
-	first := r.begin(w, "/first")
-	second := r.dial()
+	gate := make(chan struct{})
+	r.add(1, 0, serving(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health" {
+			wait(t, gate)
+		}
+	}))
+	first, second := r.dial(), r.dial()
+	first.send(request("GET", "/first", ""))
+	r.awaitInFlight(1, 1)
 	second.send(request("GET", "/second", ""))
 	r.awaitQueued(1)
 	for _, target := range []string{"/health", "/health?verbose=1"} {
-		health := r.begin(w, target)
-		go func() { w.let <- struct{}{} }()
-		// Any of those that the worker holds may be the one that it lets go.
-		_ = health
+		expect(t, "health", r.get(target).code(), 200)
+		a := r.answer()
+		expect(t, "target told", a.target, target)
+		expect(t, "waited", a.Waited, 0)
 	}
 	for _, target := range []string{"/", "/health/", "/healthy", "/x/health"} {
-		expectShed(t, r.get(target), r.next(503), front.ShedFull)
+		expectShed(t, r.get(target), r.answer(), front.ShedFull)
 	}
-	close(w.let)
+	close(gate)
 	expect(t, "first", first.answer("GET").code(), 200)
 	expect(t, "second", second.answer("GET").code(), 200)
-}
-
-// next is the next Answer of that code.
-func (r *rig) next(code int) told {
-	r.Helper()
-	for {
-		if a := r.answer(); a.Code == code {
-			return a
-		}
-	}
 }
 
 // Without any worker a health check waits as all do, and comes first then.

@@ -39,6 +39,9 @@ func (c *conn) receive(out *http.Request, u *upload) (*http.Response, error) {
 		}
 		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
 			c.expectBody()
+			if res.Body != http.NoBody && (res.ContentLength < 0 || res.ContentLength > int64(c.in.Buffered())) {
+				c.acknowledge()
+			}
 			if c.refusedPlain(res) {
 				return nil, errTLS
 			}

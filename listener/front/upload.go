@@ -45,7 +45,6 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 	if !x.streams() && len(message) <= inline {
 		u.inline = true
 		u.write(c, message)
-		c.sent()
 		close(u.ended)
 		return u
 	}
@@ -54,7 +53,6 @@ func (c *conn) upload(x *exchange, out *http.Request) *upload {
 		if u.write(c, message); u.err == nil && x.streams() {
 			u.stream(c, x, out)
 		}
-		c.sent()
 	}()
 	return u
 }
