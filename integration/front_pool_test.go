@@ -288,47 +288,6 @@ time.sleep(60)`))
 	}
 }
 
-// A server that handles one connection at a time has the others wait unseen
-// behind a request that takes too long. At the drain timeout that one is cut;
-// they go to another worker.
-func TestFrontMovesWhatWaitsAtTheDrainTimeout(t *testing.T) {
-	t.Parallel()
-	python(t, "flask", "python3-flask")
-	const queued = 4
-	port := freePort(t)
-	p := start(t, fronted("-w", "1", "--drain-timeout", "1s", "--stop-timeout", "1s", "--", server(t, "/usr/bin/gunicorn", "gunicorn"),
-		"--workers", "1", "--bind", fmt.Sprintf("127.0.0.1:%d", port), "--chdir", serversDir(t, "python"), "app:app"), quiet(t))
-	p.awaitKind("pool ready", 1)
-	ask := askTCP("127.0.0.1", port)
-	leader := p.workers()[0]
-	held, waiting := make(chan error, 1), make(chan error, queued)
-	go func() {
-		_, err := ask("/?hold=60")
-		held <- err
-	}()
-	p.metric(`rota_worker_requests_in_flight{slot="0"}`, 1)
-	eventually(t, "the first is in hand", func() bool { return inQueue(t, leader) == 0 })
-	for range queued {
-		go func() {
-			_, err := ask("/")
-			waiting <- err
-		}()
-	}
-	eventually(t, "the others wait", func() bool { return inQueue(t, leader) == queued })
-	p.signal(syscall.SIGHUP)
-	for range queued {
-		if err := <-waiting; err != nil {
-			t.Errorf("a request that no worker had seen was lost: %v", err)
-		}
-	}
-	if err := <-held; err == nil {
-		t.Error("a request of a minute was answered")
-	}
-	if e := p.awaitKind("worker exited", 1); e.num("cut") != 1 {
-		t.Errorf("ended as %v, want one request cut", e)
-	}
-}
-
 // certificate makes a file with a key and a certificate for itself.
 func certificate(t *testing.T) string {
 	t.Helper()
@@ -434,7 +393,9 @@ func TestFrontDrains(t *testing.T) {
 			if took, err := time.ParseDuration(e.str("took")); err != nil || took < 100*time.Millisecond {
 				t.Errorf("the drain took %v (%v), want all of it", took, err)
 			}
-			p.signal(syscall.SIGTERM)
+			if name == "a roll" {
+				p.signal(syscall.SIGTERM)
+			}
 			if code := p.wait(); code != 0 {
 				t.Errorf("exit code %d, want 0", code)
 			}
@@ -479,11 +440,69 @@ func TestMaxRequests(t *testing.T) {
 	site.ask("/")
 }
 
+// queueing has a server that handles one connection at a time hold a request, and
+// others wait for it that it has not accepted.
+type queueing struct {
+	*pool
+	leader        int
+	held, waiting chan error
+	gate          string // once it is there, the request that is held is answered
+}
+
+// queueingApp holds the requests for /hold, and tells once it has one.
+const queueingApp = `
+import os, time
+
+def app(environ, start):
+    if environ["PATH_INFO"] == "/hold":
+        open(os.environ["NOTES"] + ".begun", "w").close()
+        while not os.path.exists(os.environ["NOTES"] + ".gate"):
+            time.sleep(0.01)
+    start("200 OK", [("Content-Length", "3")])
+    return [b"ok\n"]
+`
+
+const queued = 8
+
+func startQueueing(t *testing.T, flags ...string) *queueing {
+	t.Helper()
+	gunicorn := server(t, "/usr/bin/gunicorn", "gunicorn")
+	dir, port := t.TempDir(), freePort(t)
+	put(t, filepath.Join(dir, "queueing.py"), queueingApp, 0o600)
+	notes := filepath.Join(dir, "notes")
+	p := start(t, fronted(slices.Concat([]string{"-w", "1", "--queue-timeout", "60s"}, flags, []string{"--", gunicorn, "--workers", "1", "--timeout", "0",
+		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "queueing:app"})...), inDir(dir), quiet(t), withEnv("NOTES="+notes))
+	p.awaitKind("pool ready", 1)
+	q := &queueing{p, p.workers()[0], make(chan error, 1), make(chan error, queued), notes + ".gate"}
+	ask := askTCP("127.0.0.1", port)
+	go func() {
+		_, err := ask("/hold")
+		q.held <- err
+	}()
+	eventually(t, "the first is in hand", func() bool { _, err := os.Stat(notes + ".begun"); return err == nil })
+	for range queued {
+		go func() {
+			_, err := ask("/")
+			q.waiting <- err
+		}()
+	}
+	eventually(t, "the others wait", func() bool { return inQueue(t, q.leader) == queued })
+	return q
+}
+
+// proveMoved checks that what waited was answered.
+func (q *queueing) proveMoved() {
+	q.t.Helper()
+	for range queued {
+		if err := <-q.waiting; err != nil {
+			q.t.Errorf("a request that no worker had seen was lost: %v", err)
+		}
+	}
+}
+
 // When a worker is killed, what waits for it unseen is answered by another.
 func TestCrashLosesWhatIsInHandAlone(t *testing.T) {
 	t.Parallel()
-	python(t, "flask", "python3-flask")
-	gunicorn := server(t, "/usr/bin/gunicorn", "gunicorn")
 	for name, victims := range map[string]func(leader, child int) []int{
 		"all of it":  func(leader, child int) []int { return []int{leader, child} },
 		"its child":  func(_, child int) []int { return []int{child} }, // which gunicorn replaces
@@ -491,42 +510,33 @@ func TestCrashLosesWhatIsInHandAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const queued = 8
-			port := freePort(t)
-			p := start(t, fronted("-w", "1", "--", gunicorn, "--workers", "1", "--bind", fmt.Sprintf("127.0.0.1:%d", port),
-				"--chdir", serversDir(t, "python"), "app:app"), quiet(t))
-			p.awaitKind("pool ready", 1)
-			ask := askTCP("127.0.0.1", port)
-			leader := p.workers()[0]
-			child := children(leader)[0]
-			held, waiting := make(chan error, 1), make(chan error, queued)
-			go func() {
-				_, err := ask("/?hold=5")
-				held <- err
-			}()
-			p.metric(`rota_worker_requests_in_flight{slot="0"}`, 1)
-			eventually(t, "the first is in hand", func() bool { return inQueue(t, leader) == 0 })
-			for range queued {
-				go func() {
-					_, err := ask("/")
-					waiting <- err
-				}()
-			}
-			eventually(t, "the others wait", func() bool { return inQueue(t, leader) == queued })
-			for _, pid := range victims(leader, child) {
+			q := startQueueing(t, "--stop-timeout", "60s")
+			for _, pid := range victims(q.leader, children(q.leader)[0]) {
 				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for range queued {
-				if err := <-waiting; err != nil {
-					t.Errorf("a request that no worker had seen was lost: %v", err)
-				}
-			}
-			if err := <-held; err == nil != (name == "its leader") { // gunicorn's child outlives it, and finishes
+			q.proveMoved()
+			put(t, q.gate, "", 0o600)
+			if err := <-q.held; err == nil != (name == "its leader") { // gunicorn's child outlives it, and finishes
 				t.Errorf("the request in hand: %v", err)
 			}
 		})
+	}
+}
+
+// At the drain timeout what a worker has in hand is cut, and what waits for it
+// unseen goes to another one.
+func TestFrontMovesWhatWaitsAtTheDrainTimeout(t *testing.T) {
+	t.Parallel()
+	q := startQueueing(t, "--drain-timeout", "1s", "--stop-timeout", "1s")
+	q.signal(syscall.SIGHUP)
+	q.proveMoved()
+	if err := <-q.held; err == nil {
+		t.Error("a request that was not finished was answered")
+	}
+	if e := q.awaitKind("worker exited", 1); e.num("cut") != 1 {
+		t.Errorf("ended as %v, want one request cut", e)
 	}
 }
 

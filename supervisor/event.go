@@ -63,7 +63,7 @@ type Event struct {
 	Exit        string        // one of ExitReasons
 	Status      string        // how the process ended, like "exit code 1"
 	Cut         int           // requests that were ended unfinished
-	CutUpgrades int           // those of Cut that were upgraded connections, like WebSockets
+	CutUpgrades int           // upgraded connections (WebSockets) that were; not in Cut
 	Failure     bool          // the end was a failure
 
 	Ready, Desired, Alive int

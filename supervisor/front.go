@@ -94,8 +94,7 @@ func (s *Supervisor) cutOff(p *process) {
 	}
 	p.cutOff = true
 	s.front.Retire(p.id, nil)
-	requests, upgrades := s.front.Cut(p.id)
-	p.cut, p.cutUpgrades = requests+upgrades, upgrades
+	p.cut, p.cutUpgrades = s.front.Cut(p.id)
 }
 
 // remove forgets a worker that has gone, or whose end cannot be waited for. What

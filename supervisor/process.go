@@ -54,7 +54,7 @@ type process struct {
 	inFlight int // when it was told to drain
 
 	cut         int  // requests that were ended unfinished
-	cutUpgrades int  // those of them that were upgraded connections
+	cutUpgrades int  // upgraded connections that were; not in cut
 	cutOff      bool // the front has done that
 
 	failed string // why it could not be executed

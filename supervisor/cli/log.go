@@ -72,7 +72,7 @@ func (l *log) event(e supervisor.Event) {
 		l.Warn(e.Message)
 	case e.Failure:
 		l.Error(string(e.Kind), args...)
-	case e.Cut > 0:
+	case e.Cut+e.CutUpgrades > 0:
 		l.Warn(string(e.Kind), args...)
 	default:
 		l.Info(string(e.Kind), args...)
