@@ -21,9 +21,6 @@ const (
 	probeTime  = time.Second
 )
 
-// errTLS is what an operator can do about a worker that the front cannot speak to.
-var errTLS = errors.New("the command speaks TLS on its socket, which the front cannot forward to: use --accept shared, or let the command speak plain HTTP")
-
 // probe asks a starting worker for Config.ReadyPath until it answers that it is
 // ready.
 func (s *Supervisor) probe(p *process) {
@@ -55,7 +52,7 @@ func (s *Supervisor) onProbed(m probed, now time.Time) {
 	case p == nil || !p.readyAt.IsZero():
 	case m.ok:
 		s.ready(p, now)
-	case errors.Is(m.err, errTLS):
+	case errors.Is(m.err, front.ErrTLS):
 		s.unfit(p, m.err.Error(), now)
 	default:
 		p.answer = m.err.Error()
@@ -80,18 +77,18 @@ func askReady(dial func() (net.Conn, error), path string) (bool, error) {
 	var timeout net.Error
 	switch {
 	case front.LooksLikeTLS(begin):
-		return false, errTLS
+		return false, front.ErrTLS
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return false, fmt.Errorf("%s was not answered within %s", path, probeTime)
 	case err != nil:
 		if front.SpeaksTLS(dial) {
-			return false, errTLS
+			return false, front.ErrTLS
 		}
 		return false, fmt.Errorf("%s was not answered: the connection was closed", path)
 	}
 	code, err := readAnswer(r, dial)
 	switch {
-	case errors.Is(err, errTLS):
+	case errors.Is(err, front.ErrTLS):
 		return false, err
 	case err != nil:
 		return false, fmt.Errorf("%s was not answered in HTTP: %s", path, strings.TrimSpace(err.Error()))
@@ -111,7 +108,7 @@ func readAnswer(r *bufio.Reader, dial func() (net.Conn, error)) (int, error) {
 		if response.StatusCode == http.StatusBadRequest {
 			body, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 			if front.MentionsTLS(body) && front.SpeaksTLS(dial) {
-				return 0, errTLS
+				return 0, front.ErrTLS
 			}
 		}
 		if code := response.StatusCode; code >= 200 || code == http.StatusSwitchingProtocols {

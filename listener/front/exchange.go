@@ -32,10 +32,11 @@ func (s shed) Error() string { return "no worker for it: " + s.reason }
 
 // failure is an answer that did not come as it should have.
 type failure struct {
-	reason string // one of Failures
-	err    error
-	unseen bool // the worker cannot have begun to act on the request
-	stale  bool // the connection had been used before, and the worker may just have closed it
+	reason  string // one of Failures
+	err     error
+	rescued bool // the worker has gone without accepting the connection
+	unseen  bool // the worker cannot have begun to act on the request
+	stale   bool // the connection had been used before, and the worker may just have closed it
 }
 
 func (f *failure) Error() string { return f.reason + ": " + f.err.Error() }
@@ -75,7 +76,10 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		switch {
 		case failed.reason == FailConnect && x.answer.Waited < x.front.config.Load().QueueTimeout:
 			// Nothing was sent, so whoever is next may have it.
-		case try == mostTries || !x.mayRepeat(out, failed) || !x.front.retries.take():
+		case !x.mayRepeat(out, failed):
+			return nil, failed
+		case failed.rescued: // by rota, not by chance: all that wait in a queue are at once
+		case try == mostTries || !x.front.retries.take():
 			return nil, failed
 		default:
 			try++
@@ -103,6 +107,9 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 		}
 		stop()
 		w.link.drop(c)
+		if failed.reason == FailClosed && !failed.unseen && w.link.refuses() {
+			failed.reason, failed.err = FailTLS, ErrTLS
+		}
 		return nil, failed
 	}
 	w.link.begun(c)

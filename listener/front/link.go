@@ -23,17 +23,20 @@ type link struct {
 	dial      func() (net.Conn, error)
 	maxHeader int
 	http2     http2Link
+	tls       sync.Once // whether it speaks that was asked
 
 	mu      sync.Mutex
 	idle    []*conn                  // the one used last is last
 	fresh   map[netip.AddrPort]*conn // new ones that have had no answer, by their own address
+	rescued map[netip.AddrPort]bool  // addresses of connections that the worker never accepted
+	proven  bool                     // the worker has answered
 	abrupt  bool                     // the worker closes connections right behind an answer, unannounced
 	retired bool                     // no connection is kept any more
 	janitor *time.Timer
 }
 
 func newLink(dial func() (net.Conn, error), maxHeader int) *link {
-	return &link{dial: dial, maxHeader: maxHeader, fresh: map[netip.AddrPort]*conn{}}
+	return &link{dial: dial, maxHeader: maxHeader, fresh: map[netip.AddrPort]*conn{}, rescued: map[netip.AddrPort]bool{}}
 }
 
 // take is a kept connection, or a new one. A new one is made for nobody but the
@@ -62,6 +65,7 @@ func (l *link) take(repeatable bool) (*conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fresh[c.local] = c
+	c.unaccepted.Store(l.rescued[c.local])
 	return c, nil
 }
 
@@ -96,6 +100,19 @@ func (l *link) begun(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.fresh, c.local)
+	l.proven = true
+}
+
+// refuses tells whether a worker which has never answered does not because it
+// speaks TLS. It is asked once.
+func (l *link) refuses() (speaks bool) {
+	l.mu.Lock()
+	proven := l.proven
+	l.mu.Unlock()
+	if !proven {
+		l.tls.Do(func() { speaks = SpeaksTLS(l.dial) })
+	}
+	return speaks
 }
 
 // keep puts a connection aside for the next request.
@@ -115,7 +132,9 @@ func (l *link) keep(c *conn) {
 
 // drop closes a connection that is of no more use.
 func (l *link) drop(c *conn) {
-	l.begun(c)
+	l.mu.Lock()
+	delete(l.fresh, c.local)
+	l.mu.Unlock()
 	c.Close()
 }
 
@@ -166,7 +185,9 @@ func (l *link) rescue(addresses []net.Addr) {
 	defer l.mu.Unlock()
 	for _, a := range addresses {
 		if tcp, ok := a.(*net.TCPAddr); ok {
-			if c := l.fresh[plain(tcp.AddrPort())]; c != nil {
+			address := plain(tcp.AddrPort())
+			l.rescued[address] = true // it may just be about to be noted
+			if c := l.fresh[address]; c != nil {
 				c.unaccepted.Store(true)
 			}
 		}

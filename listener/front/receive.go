@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"syscall"
 )
 
@@ -13,7 +12,6 @@ const mostInterim = 100
 
 var (
 	errClosed   = errors.New("it closed the connection without an answer")
-	errTLS      = errors.New("it speaks TLS, which the front cannot forward to: use --accept shared, or let the command speak plain HTTP")
 	errNotHTTP  = errors.New("what it sent is not HTTP")
 	errInterims = errors.New("it sent interim answers without end")
 )
@@ -27,8 +25,8 @@ func (c *conn) receive(out *http.Request, u *upload) (*http.Response, error) {
 		if err != nil {
 			return nil, errors.Join(errClosed, err)
 		}
-		if first[0] == 0x15 || first[0] == 0x16 { // a TLS record: an alert or a handshake (RFC 8446, 5.1)
-			return nil, errTLS
+		if begin, _ := c.in.Peek(min(2, c.in.Buffered())); first[0] < ' ' && LooksLikeTLS(begin) {
+			return nil, ErrTLS
 		}
 		res, err := http.ReadResponse(c.in, out)
 		if errors.Is(err, errHeaderTooLarge) {
@@ -43,7 +41,7 @@ func (c *conn) receive(out *http.Request, u *upload) (*http.Response, error) {
 				c.acknowledge()
 			}
 			if c.refusedPlain(res) {
-				return nil, errTLS
+				return nil, ErrTLS
 			}
 			return res, nil
 		}
@@ -63,9 +61,8 @@ func (c *conn) refusedPlain(res *http.Response) bool {
 	if res.StatusCode != http.StatusBadRequest || res.ProtoMinor != 0 || len(res.Header) > 0 {
 		return false
 	}
-	const text = "Client sent an HTTP request to an HTTPS server."
-	got, _ := c.in.Peek(len(text))
-	return strings.HasPrefix(string(got), text)
+	got, _ := c.in.Peek(100)
+	return MentionsTLS(got)
 }
 
 // The end of a connection tells what became of a request on it. An end (EOF, or
@@ -77,13 +74,14 @@ func (c *conn) refusedPlain(res *http.Response) bool {
 func (c *conn) explain(err error, u *upload) *failure {
 	f := &failure{reason: FailMalformed, err: err}
 	switch {
-	case errors.Is(err, errTLS):
+	case errors.Is(err, ErrTLS):
 		f.reason = FailTLS
 	case errors.Is(err, errHeaderTooLarge):
 		f.reason = FailHeader
 	case errors.Is(err, errClosed):
 		f.reason = FailClosed
-		f.unseen = c.unaccepted.Load() || u.nothing() ||
+		f.rescued = c.unaccepted.Load()
+		f.unseen = f.rescued || u.nothing() ||
 			u.inline && (errors.Is(err, io.EOF) && c.deaf() || errors.Is(err, syscall.EPIPE))
 		// A server that closes an idle connection may have what came meanwhile in
 		// its hands, unread. One that was in use a moment ago is closed for a

@@ -3,12 +3,16 @@ package front
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"net"
 	"time"
 )
 
 // tlsPatience bounds the handshake that tells whether a worker speaks TLS.
 const tlsPatience = time.Second
+
+// ErrTLS is what an operator can do about a worker that the front cannot speak to.
+var ErrTLS = errors.New("the command speaks TLS on its socket, which the front cannot forward to: use --accept shared, or let the command speak plain HTTP")
 
 // SpeaksTLS tells whether a worker completes a TLS handshake, on a connection
 // of its own. It is asked once plain HTTP was not understood: no request is sent.

@@ -56,6 +56,8 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	access := sv.openAccessLog(settings)
 	defer access.close(sv.log.warn)
+	failures := newFailures()
+	go failures.write(sv.log)
 	metrics := admin.NewMetrics(settings.Config.Accept)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
@@ -70,6 +72,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		Answered: func(a front.Answer) {
 			metrics.Answered(a)
 			access.answered(a)
+			failures.answered(a)
 		},
 		Stdout: int(os.Stdout.Fd()),
 		Stderr: int(os.Stderr.Fd()),
