@@ -21,7 +21,7 @@ var stubborn = []struct {
 	{"go without Shutdown", unmodifiedNamed("static go"), true},
 	{"node without a handler", unmodifiedNamed("node"), true},
 	{"flask's own server", unmodifiedNamed("flask"), false},
-	{"gunicorn sync", gunicorn(), true},
+	{"gunicorn sync", gunicorn(), false},
 	{"gunicorn gthread", gunicorn("--worker-class", "gthread", "--threads", "4"), false},
 	{"uvicorn", unmodifiedNamed("uvicorn"), false},
 	{"puma", unmodifiedNamed("puma"), false},
