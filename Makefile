@@ -12,7 +12,7 @@ demo: ## a leaking server under load, kept small
 	$(GO) run . demo
 
 test: ## every test; servers that are not installed are left out
-	$(GO) test -count=1 ./...
+	$(GO) test -count=1 -timeout 20m ./...
 
 check: ## formatting, vet, staticcheck, both architectures, and every test with the race detector
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
@@ -25,11 +25,11 @@ check: ## formatting, vet, staticcheck, both architectures, and every test with 
 
 race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
-	TEST_RACE=1 $(GO) test -race -count=1 ./...
+	TEST_RACE=1 $(GO) test -race -count=1 -timeout 20m ./...
 
 bench: ## speed, as ratios in one run
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./integration
-	$(GO) test -run '^$$' -bench . ./policy ./procstats
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./integration
+	$(GO) test -run '^$$' -bench . ./policy ./procstats ./listener/front ./supervisor/...
 
 soak: ## ten minutes of cycles under load that never waits: nothing may be lost
 	$(GO) test -count=1 -tags soak -run '^TestSoak$$' -timeout 30m -v ./integration
