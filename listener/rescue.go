@@ -3,7 +3,6 @@ package listener
 import (
 	"net"
 	"net/netip"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,20 +13,21 @@ import (
 // always and before any of them is closed. From here on Dial does not reach the
 // worker.
 func (s *Set) Rescue(user uint64, tell func(from []net.Addr)) {
-	var sockets []*Socket
+	var listening []int
 	s.mu.Lock()
 	if h := s.hands[user]; h != nil {
 		h.gone = true
-		sockets = slices.Clone(h.sockets)
+		for _, socket := range h.sockets {
+			if socket.fd >= 0 && socket.listening {
+				listening = append(listening, socket.fd)
+			}
+		}
 	}
 	s.mu.Unlock()
 	var from []net.Addr
 	var waiting []int
-	for _, socket := range sockets {
-		if socket.fd < 0 || !socket.listening {
-			continue
-		}
-		fds, peers := drainQueue(socket.fd)
+	for _, fd := range listening {
+		fds, peers := drainQueue(fd)
 		waiting, from = append(waiting, fds...), append(from, peers...)
 	}
 	tell(from)

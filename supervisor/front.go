@@ -16,7 +16,7 @@ func (s *Supervisor) makeFront() {
 	s.sockets.KeepPrivate()
 	s.front = front.New(s.config.Front, front.Hooks{
 		Answered: s.options.Answered,
-		Spent:    func(id uint64) { go s.post(spent{id}) },
+		Spent:    func(id uint64) { s.post(spent{id}) },
 	})
 	s.clientsGone = make(chan struct{})
 }
@@ -27,13 +27,13 @@ func (s *Supervisor) openFront() error {
 		if s.opened[public] {
 			continue
 		}
-		s.opened[public] = true
 		if err := s.sockets.Listen(public); err != nil {
 			return err
 		}
 		if err := s.front.Listen(public.FD(), !public.Inherited()); err != nil {
 			return err
 		}
+		s.opened[public] = true
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (s *Supervisor) retire(p *process, why policy.Trigger) {
 		return
 	}
 	id := p.id
-	s.front.Retire(id, func() { go s.post(idle{id}) })
+	s.front.Retire(id, func() { s.post(idle{id}) })
 }
 
 // gone tells whether the front was closed and has no client left.
@@ -142,6 +142,7 @@ func (s *Supervisor) leaveFront() {
 		return
 	}
 	s.closeFront()
+	s.front.Abandon()
 	select {
 	case <-s.clientsGone:
 	case <-time.After(lastWords):

@@ -65,43 +65,51 @@ func (s *socket) stop() {
 	}
 }
 
-// Accept waits for a client.
+// acceptPause is how long accepting waits for what is short: descriptors, or
+// memory of the kernel.
+const acceptPause = 50 * time.Millisecond
+
+// Accept waits for a client. Nothing ends it but stop: who waits in the queue is
+// still there when what is short has come back.
 func (s *socket) Accept() (net.Conn, error) {
-	c, err := s.Listener.Accept()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c, err = s.last()
-		if err != nil {
+	for {
+		c, err := s.Listener.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c, err = s.last()
+		}
+		switch {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, errQueueEmpty), errors.Is(err, net.ErrClosed), errors.Is(err, unix.EINVAL): // EINVAL: it was shut
 			s.Listener.Close()
 			close(s.ended)
 			return nil, http.ErrServerClosed
 		}
+		<-time.After(acceptPause)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
 }
+
+var errQueueEmpty = errors.New("nobody waits any more")
 
 // last takes what is left in the queue. The socket is shut when that is empty:
 // a copy of it would go on taking connections that nobody serves.
-func (s *socket) last() (c net.Conn, err error) {
+func (s *socket) last() (net.Conn, error) {
+	if !s.ours {
+		return nil, errQueueEmpty
+	}
 	raw, err := s.Listener.(syscall.Conn).SyscallConn()
 	if err != nil {
-		return nil, err
+		return nil, net.ErrClosed
 	}
 	fd := -1
-	controlErr := raw.Control(func(listening uintptr) {
-		if !s.ours {
-			err = unix.EAGAIN
-			return
-		}
+	if raw.Control(func(listening uintptr) {
 		fd, _, err = unix.Accept4(int(listening), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		if err != nil {
+		if err == unix.EAGAIN {
+			err = errQueueEmpty
 			_ = unix.Shutdown(int(listening), unix.SHUT_RDWR)
 		}
-	})
-	if controlErr != nil {
-		return nil, controlErr
+	}) != nil {
+		return nil, net.ErrClosed
 	}
 	if err != nil {
 		return nil, err

@@ -27,12 +27,14 @@ type worker struct {
 type dispatcher struct {
 	spent func(id uint64)
 
-	mu      sync.Mutex
-	config  Config
-	workers []*worker // routable ones and retired ones with something in their hands
-	queue   []*waiter // those that may not wait behind others first
-	waiting int       // those of the queue that count against Config.Queue
-	turn    int       // who is asked first among equals
+	mu        sync.Mutex
+	config    Config
+	abandoned bool      // no worker will come any more
+	watching  bool      // a look at workers that warm up is due
+	workers   []*worker // routable ones and retired ones with something in their hands
+	queue     []*waiter // those that may not wait behind others first
+	waiting   int       // those of the queue that count against Config.Queue
+	turn      int       // who is asked first among equals
 }
 
 // pick is the routable worker with the fewest requests in its hands, for its
@@ -41,6 +43,7 @@ func (d *dispatcher) pick(health bool) *worker {
 	var best *worker
 	least, at := 0.0, 0
 	now := time.Now()
+	warm := d.warm(now)
 	for i := range d.workers {
 		n := (d.turn + i) % len(d.workers)
 		w := d.workers[n]
@@ -48,7 +51,7 @@ func (d *dispatcher) pick(health bool) *worker {
 			continue
 		}
 		weight := d.weight(w, now)
-		if !health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight) {
+		if !health && d.config.MaxConcurrency > 0 && len(w.inHand) >= d.capacity(weight, warm) {
 			continue
 		}
 		load := float64(len(w.inHand)) / weight
@@ -77,7 +80,17 @@ func (d *dispatcher) weight(w *worker, now time.Time) float64 {
 	return min(1, max(leastWeight, float64(now.Sub(w.added))/float64(d.config.SlowStart)))
 }
 
-func (d *dispatcher) capacity(weight float64) int {
+// warm tells whether there is a worker that has warmed up. Where there is none,
+// to hold the others back would only make requests wait.
+func (d *dispatcher) warm(now time.Time) bool {
+	return slices.ContainsFunc(d.workers, func(w *worker) bool { return !w.retired && d.weight(w, now) == 1 })
+}
+
+// capacity is how many requests a worker may have at once.
+func (d *dispatcher) capacity(weight float64, warm bool) int {
+	if !warm {
+		weight = 1
+	}
 	return max(1, int(float64(d.config.MaxConcurrency)*weight))
 }
 

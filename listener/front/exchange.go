@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"sync/atomic"
+	"time"
 )
 
 // exchange is one request on its way through the front. It is the transport of
@@ -14,6 +15,7 @@ import (
 type exchange struct {
 	front    *Front
 	request  *http.Request // as it came, but for its context
+	held     int64         // bytes of memory that are taken for body
 	body     []byte        // all of it, where it is small; else it is read as it is sent
 	health   bool
 	cancel   context.CancelCauseFunc
@@ -52,9 +54,13 @@ const mostTries = 3
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx := out.Context()
 	d := &x.front.dispatch
+	began := time.Now()
 	for try := 1; ; {
 		w, waited, why, err := d.acquire(ctx, x)
 		x.answer.Waited += waited
+		if w == nil {
+			x.answer.Slot = NoSlot
+		}
 		if why != "" {
 			return nil, shed{why}
 		}
@@ -74,8 +80,8 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return nil, context.Cause(ctx)
 		}
 		switch {
-		case failed.reason == FailConnect && x.answer.Waited < x.front.config.Load().QueueTimeout:
-			// Nothing was sent, so whoever is next may have it.
+		case failed.reason == FailConnect && time.Since(began) < x.front.config.Load().QueueTimeout:
+			continue // nothing was sent, so whoever is next may have it
 		case !x.mayRepeat(out, failed):
 			return nil, failed
 		case failed.rescued: // by rota, not by chance: all that wait in a queue are at once
@@ -90,7 +96,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 
 // send gives the request to one worker.
 func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure) {
-	if out.ProtoMajor == 2 && w.link.http2.spoken(w.link.dial) {
+	if out.ProtoMajor == 2 && w.link.http2.spoken(w.link) {
 		return x.sendHTTP2(out, w)
 	}
 	c, err := w.link.take(idempotent(out) && !x.streams())
@@ -135,12 +141,13 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 }
 
 // mayRepeat tells whether a request that failed may be sent again. What was read
-// from the client and not kept cannot be.
+// from the client and not kept cannot be. One that may be what ends workers is
+// sent no third time.
 func (x *exchange) mayRepeat(out *http.Request, f *failure) bool {
 	if x.streams() {
 		return false
 	}
-	return f.unseen || f.stale && idempotent(out)
+	return f.unseen || f.stale && idempotent(out) && !x.answer.Retried
 }
 
 // streams tells whether the request has a body that is read as it is sent.

@@ -150,14 +150,23 @@ func (f *framing) framingName() framingError {
 // request was understood by then: by RFC 9110, section 6.5.1, what frames it,
 // routes it, says who sends it or what the body is.
 func (f *framing) trailerName() framingError {
-	switch string(f.foldName()) {
+	if headerOnly(string(f.foldName())) {
+		return "a field in the trailer that belongs into the header"
+	}
+	return ""
+}
+
+// headerOnly tells whether a field, in lower case and with dashes, belongs into
+// the header alone.
+func headerOnly(name string) bool {
+	switch name {
 	case "content-length", "transfer-encoding", "trailer", "te", "connection", "keep-alive", "upgrade",
 		"host", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip",
 		"expect", "max-forwards", "authorization", "proxy-authorization", "proxy-connection", "cookie",
 		"content-type", "content-encoding", "content-range":
-		return "a field in the trailer that belongs into the header"
+		return true
 	}
-	return ""
+	return false
 }
 
 // foldName is the name in lower case, and with dashes for underscores.

@@ -14,7 +14,12 @@ import (
 func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	in, out := p.In, p.Out
 	out.URL.Scheme, out.URL.Host = "http", in.Host
-	out.Trailer = in.Trailer // filled as the body is read
+	out.Trailer = in.Trailer       // filled as the body is read
+	for name := range in.Trailer { // of HTTP/2: of HTTP/1 they are refused
+		if headerOnly(strings.ToLower(strings.ReplaceAll(name, "_", "-"))) {
+			delete(in.Trailer, name)
+		}
+	}
 	dropLookalikes(out.Header)
 	if x.front.trusts(in) {
 		for _, name := range forwardedFields {
@@ -59,6 +64,9 @@ func dropLookalikes(h http.Header) {
 
 // clientOf is the IP address that a request came from; empty on a unix socket.
 func clientOf(r *http.Request) string {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
+		return "" // whatever it has bound its own end to
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""

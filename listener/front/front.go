@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hooks is what the front tells. None may block for long.
+// Hooks is what the front tells.
 type Hooks struct {
-	Answered func(Answer)    // a request is over; called from its own goroutine
-	Spent    func(id uint64) // a worker has had Config.MaxRequests requests; told once
+	Answered func(Answer)    // a request is over; called from its own goroutine, which it must not hold up
+	Spent    func(id uint64) // a worker has had Config.MaxRequests requests; told once, from a goroutine of its own
 }
 
 // Front is the one of a pool. It may be used by many goroutines.
@@ -109,8 +109,8 @@ func (f *Front) Add(id uint64, slot int, dial func() (net.Conn, error)) {
 	f.dispatch.add(&worker{id: id, slot: slot, link: newLink(dial, f.config.Load().MaxHeader)})
 }
 
-// Retire gives a worker no more requests. idle is called once, when nothing is
-// in its hands any more, which may be at once.
+// Retire gives a worker no more requests. idle is called once, from a goroutine
+// of its own, when nothing is in its hands any more, which may be at once.
 func (f *Front) Retire(id uint64, idle func()) { f.dispatch.retire(id, idle) }
 
 // Cut ends what is left in a worker's hands, and says how much that was.
@@ -120,6 +120,10 @@ func (f *Front) Cut(id uint64) (requests, upgrades int) { return f.dispatch.cut(
 // connections that it had never accepted and that are still open: once they are
 // closed, their requests go to another worker.
 func (f *Front) Remove(id uint64, rescued []net.Addr) { f.dispatch.remove(id, rescued) }
+
+// Abandon sheds all requests that wait for a worker, and those that still come:
+// there will be none.
+func (f *Front) Abandon() { f.dispatch.abandon() }
 
 // Stats is the front at this moment.
 func (f *Front) Stats() Stats {

@@ -9,7 +9,7 @@ import (
 // waiter is a request in the queue.
 type waiter struct {
 	exchange *exchange
-	granted  chan *worker // holds one
+	granted  chan *worker // holds one; nil if none will come
 }
 
 // acquire finds a worker for a request, which is in that worker's hands then. It
@@ -17,6 +17,10 @@ type waiter struct {
 // err that the client has gone.
 func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waited time.Duration, why string, err error) {
 	d.mu.Lock()
+	if d.abandoned {
+		d.mu.Unlock()
+		return nil, 0, ShedUnready, nil
+	}
 	if len(d.queue) == 0 || x.health {
 		if w := d.pick(x.health); w != nil {
 			d.give(w, x)
@@ -29,6 +33,8 @@ func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waite
 		return nil, 0, ShedFull, nil
 	}
 	waiter := d.enqueue(x)
+	d.grant()
+	d.watchWarming()
 	patience := d.config.QueueTimeout
 	d.mu.Unlock()
 
@@ -37,7 +43,10 @@ func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waite
 	defer timeout.Stop()
 	select {
 	case w := <-waiter.granted:
-		return w, time.Since(began), "", nil
+		if w == nil {
+			why = ShedUnready
+		}
+		return w, time.Since(began), why, nil
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-timeout.C:
@@ -46,7 +55,10 @@ func (d *dispatcher) acquire(ctx context.Context, x *exchange) (w *worker, waite
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.dequeue(waiter) { // it was granted in the same moment
-		return <-waiter.granted, time.Since(began), "", nil
+		if w := <-waiter.granted; w != nil {
+			return w, time.Since(began), "", nil
+		}
+		return nil, time.Since(began), ShedUnready, nil
 	}
 	if why != "" && !slices.ContainsFunc(d.workers, func(w *worker) bool { return !w.retired }) {
 		why = ShedUnready
@@ -95,4 +107,35 @@ func (d *dispatcher) grant() {
 		d.give(w, first)
 		waiter.granted <- w
 	}
+}
+
+// warmingCheck is how often it is looked whether a worker that warms up may have
+// more by now. Nothing else tells of that.
+const warmingCheck = 100 * time.Millisecond
+
+// watchWarming grants now and then, for as long as somebody waits and slow start
+// may be what holds him up.
+func (d *dispatcher) watchWarming() {
+	if d.config.SlowStart <= 0 || d.watching || len(d.queue) == 0 {
+		return
+	}
+	d.watching = true
+	time.AfterFunc(warmingCheck, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.watching = false
+		d.grant()
+		d.watchWarming()
+	})
+}
+
+// abandon sheds all that wait, and whatever comes: no worker will.
+func (d *dispatcher) abandon() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.abandoned = true
+	for _, w := range d.queue {
+		w.granted <- nil
+	}
+	d.queue, d.waiting = nil, 0
 }

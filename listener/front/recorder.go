@@ -2,17 +2,19 @@ package front
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // recorder passes an answer on to the client and notes what it was.
 type recorder struct {
 	http.ResponseWriter
-	front *Front
-	http1 bool
-	code  int
-	bytes int64
+	front  *Front
+	stalls *http.ResponseController // for HTTP/2, whose streams stall one by one; else nil
+	code   int
+	bytes  int64
 }
 
 // Unwrap lets http.ResponseController find what the recorder does not have.
@@ -38,8 +40,44 @@ func (r *recorder) Write(p []byte) (int, error) {
 	if r.code == 0 {
 		r.WriteHeader(http.StatusOK)
 	}
+	r.arm()
+	defer r.disarm()
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += int64(n)
+	return n, err
+}
+
+// FlushError passes on what was written so far.
+func (r *recorder) FlushError() error {
+	r.arm()
+	defer r.disarm()
+	return http.NewResponseController(r.ResponseWriter).Flush()
+}
+
+// arm and disarm bound how long a client may take nothing of its answer.
+func (r *recorder) arm() {
+	if r.stalls != nil {
+		_ = r.stalls.SetWriteDeadline(time.Now().Add(writeStall))
+	}
+}
+
+func (r *recorder) disarm() {
+	if r.stalls != nil {
+		_ = r.stalls.SetWriteDeadline(time.Time{})
+	}
+}
+
+// streamBody is the body of a request on a stream of HTTP/2. A client may not
+// send nothing of it for ever.
+type streamBody struct {
+	io.ReadCloser
+	stalls *http.ResponseController
+}
+
+func (b *streamBody) Read(p []byte) (int, error) {
+	_ = b.stalls.SetReadDeadline(time.Now().Add(bodyStall))
+	n, err := b.ReadCloser.Read(p)
+	_ = b.stalls.SetReadDeadline(time.Time{})
 	return n, err
 }
 

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"slices"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // A small body is read before the request is given to a worker: a client that
@@ -16,6 +19,7 @@ import (
 const (
 	smallBody  = 256 << 10
 	allBodies  = 64 << 20
+	firstHeld  = 4 << 10
 	retryAfter = "1" // seconds: what is shed can be tried again soon, somewhere else at once
 )
 
@@ -28,16 +32,23 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	config := f.config.Load()
 	f.retries.earn()
 	x.health = config.HealthPath != "" && r.URL.Path == config.HealthPath
-	out := &recorder{ResponseWriter: w, front: f, http1: r.ProtoMajor == 1}
+	out := &recorder{ResponseWriter: w, front: f}
 	defer x.over(out)
+	if r.ProtoMajor == 2 {
+		if !wellFormed(r) {
+			http.Error(out, "the request cannot be written as HTTP/1.1", http.StatusBadRequest)
+			return
+		}
+		out.stalls = http.NewResponseController(w)
+		x.request.Body = &streamBody{r.Body, out.stalls}
+	}
 
 	if r.Method == http.MethodConnect {
 		http.Error(out, "CONNECT is for proxies", http.StatusMethodNotAllowed)
 		return
 	}
-	held, err := x.hold(r)
-	defer f.bodies.Add(-held)
-	if err != nil {
+	defer func() { f.bodies.Add(-x.held) }()
+	if err := x.hold(); err != nil {
 		x.refuse(out, r, &clientError{err})
 		return
 	}
@@ -56,21 +67,40 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // more of it. One of unknown length is passed on as it comes.
 const flushInterval = 20 * time.Millisecond
 
-// hold reads a small body whole, and returns how much memory that takes.
-func (x *exchange) hold(r *http.Request) (int64, error) {
+// wellFormed tells whether the request line that an HTTP/1 worker gets of a
+// request that came as HTTP/2 is what it says. net/http is lenient there.
+func wellFormed(r *http.Request) bool {
+	return tokenLen([]byte(r.Method)) == len(r.Method) && targetLen([]byte(r.RequestURI)) == len(r.RequestURI) &&
+		httpguts.ValidHostHeader(r.Host)
+}
+
+// hold reads a small body whole. Memory is taken as it comes: who only announces
+// a body must not keep others from having theirs held.
+func (x *exchange) hold() error {
+	r := x.request
 	n := r.ContentLength
-	if n <= 0 || n > smallBody || r.Header.Get("Expect") != "" {
-		return 0, nil
+	if n <= 0 || n > smallBody || r.Header.Get("Expect") != "" || x.front.bodies.Load() > allBodies {
+		return nil
 	}
-	if x.front.bodies.Add(n) > allBodies {
-		return n, nil // streamed then
-	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(r.Body, body); err != nil {
-		return n, err
+	body := make([]byte, 0, min(n, firstHeld))
+	for int64(len(body)) < n {
+		if len(body) == cap(body) {
+			body = slices.Grow(body, min(len(body), int(n)-len(body)))
+		}
+		more := int64(cap(body)) - x.held
+		x.held += more
+		x.front.bodies.Add(more)
+		got, err := r.Body.Read(body[len(body):min(cap(body), int(n))])
+		body = body[:len(body)+got]
+		if err != nil && int64(len(body)) < n {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
 	}
 	x.body = body
-	return n, nil
+	return nil
 }
 
 // refuse answers a request that got no answer from a worker.
@@ -101,6 +131,9 @@ func (x *exchange) refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.As(err, &failed):
 		x.fail(failed.reason, failed.err)
 		http.Error(w, "the worker gave no valid answer", http.StatusBadGateway)
+	case x.answer.Slot == NoSlot: // an upgrade to what is no name of a protocol
+		x.answer.Error = err
+		http.Error(w, "the request is malformed", http.StatusBadRequest)
 	default:
 		x.fail(FailMalformed, err)
 		http.Error(w, "the worker gave no valid answer", http.StatusBadGateway)
