@@ -16,9 +16,11 @@ import (
 // http2Link is the way to a worker that speaks HTTP/2 without TLS, which gRPC
 // servers do. Only a request that came as HTTP/2 goes there as HTTP/2.
 type http2Link struct {
+	asking sync.Mutex // held while the worker is asked, which takes time
+	tries  int        // to find out, that failed
+	known  bool
+
 	mu        sync.Mutex
-	tries     int // to find out, that failed
-	known     bool
 	transport *http.Transport // nil if the worker does not speak it
 }
 
@@ -33,8 +35,8 @@ func (e dialError) Unwrap() error { return e.error }
 // spoken tells whether the worker speaks HTTP/2, and asks it until that is
 // known: there is no other way (RFC 9113, 3.3).
 func (h *http2Link) spoken(l *link) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.asking.Lock()
+	defer h.asking.Unlock()
 	if h.known || h.tries == mostAsked {
 		return h.transport != nil
 	}
@@ -46,7 +48,7 @@ func (h *http2Link) spoken(l *link) bool {
 	if !speaks {
 		return false
 	}
-	h.transport = &http.Transport{
+	t := &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			c, err := l.dial()
 			if err != nil {
@@ -59,7 +61,10 @@ func (h *http2Link) spoken(l *link) bool {
 		MaxResponseHeaderBytes: int64(l.maxHeader),
 		Protocols:              new(http.Protocols),
 	}
-	h.transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Protocols.SetUnencryptedHTTP2(true)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.transport = t
 	return true
 }
 

@@ -23,7 +23,8 @@ type link struct {
 	dial      func() (net.Conn, error)
 	maxHeader int
 	http2     http2Link
-	tls       sync.Once // whether it speaks that was asked
+	tls       sync.Once // the worker was asked whether it speaks that
+	speaksTLS bool      // what it said
 
 	mu      sync.Mutex
 	idle    []*conn                  // the one used last is last
@@ -105,14 +106,15 @@ func (l *link) begun(c *conn) {
 
 // refuses tells whether a worker which has never answered does not because it
 // speaks TLS. It is asked once.
-func (l *link) refuses() (speaks bool) {
+func (l *link) refuses() bool {
 	l.mu.Lock()
 	proven := l.proven
 	l.mu.Unlock()
-	if !proven {
-		l.tls.Do(func() { speaks = SpeaksTLS(l.dial) })
+	if proven {
+		return false
 	}
-	return speaks
+	l.tls.Do(func() { l.speaksTLS = SpeaksTLS(l.dial) })
+	return l.speaksTLS
 }
 
 // keep puts a connection aside for the next request.
