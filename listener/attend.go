@@ -25,13 +25,15 @@ type Look struct {
 	Blind bool
 
 	holders map[int]map[int]bool // by process, the descriptors of the sockets
+	inodes  map[uint64]bool
 	ports   map[uint16]bool
 }
 
 // Attending looks for a process, among pids, that serves from one of the sockets.
 func Attending(pids []int, sockets []*Socket) Look {
-	look := Look{holders: map[int]map[int]bool{}, ports: map[uint16]bool{}}
+	look := Look{holders: map[int]map[int]bool{}, inodes: map[uint64]bool{}, ports: map[uint16]bool{}}
 	for _, s := range sockets {
+		look.inodes[s.inode] = true
 		if s.address.Family != Unix {
 			look.ports[s.address.Port] = true
 		}
@@ -79,12 +81,12 @@ func waiting(pid int, sockets []*Socket) (held map[int]bool, waits, blind bool) 
 	return held, blocked, !blocked && (ring || err != nil && !ended(err))
 }
 
-// Again looks once more at what the threads of the same processes are blocked
-// in and what they have accepted, which costs microseconds: under load a server
-// waits for moments only. It returns the process that serves, or 0.
+// Again looks once more at the same processes, which costs microseconds: under
+// load a server waits for moments only, and one that has just begun to listen is
+// about to. It returns the process that serves, or 0.
 func (l Look) Again() int {
 	for pid, held := range l.holders {
-		if blocked, _ := blockedOn(pid, held); blocked || hasAccepted(pid, l.ports) {
+		if blocked, _ := blockedOn(pid, held); blocked || inEpoll(pid, held, l.inodes) || hasAccepted(pid, l.ports) {
 			return pid
 		}
 	}
