@@ -75,20 +75,3 @@ func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	}
 	return cause{}, false
 }
-
-// Observe notes a sample of a worker's memory in bytes. shared says that its
-// processes may share memory that a cheap sample counts twice, exact that this
-// sample did not.
-func (f *Fleet) Observe(c Config, id uint64, bytes int64, shared, exact bool) {
-	w := f.Find(id)
-	if w == nil {
-		return
-	}
-	w.Memory, w.Shared = bytes, shared
-	if c.MaxMemory <= 0 || bytes <= c.MaxMemory {
-		w.Over, w.Settled, w.Under = 0, false, true
-		return
-	}
-	w.Over++
-	w.Settled = w.Settled || exact
-}

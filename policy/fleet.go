@@ -25,10 +25,12 @@ type Worker struct {
 	Lost       bool // its leader crashed, and that is in the slot's history
 
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
-	Over    int   // samples in a row over Config.MaxMemory
-	Under   bool  // it was seen under Config.MaxMemory, so what is over it has grown
-	Shared  bool  // its processes may share memory copy-on-write, so Memory may be too much
-	Settled bool  // Memory was measured exactly since it is over
+	Private int64 // and of the rest of Sample
+	Share   int64
+	Over    int  // samples in a row over Config.MaxMemory
+	Under   bool // it was seen under Config.MaxMemory, so what is over it has grown
+	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
+	Settled bool // Memory was measured exactly since it is over
 }
 
 // Slot is what is remembered of a place when its worker has gone.
@@ -56,11 +58,13 @@ type Fleet struct {
 	Generation int // of the newest configuration
 	Stable     int // the last generation of which a worker became ready; 0 before
 	Roll       *Roll
-	CronAt     time.Time // up to when the schedule was obeyed
-	CycleFails int       // replacements in a row that did not become ready
-	CycleFail  time.Time // the last of them
-	StopSince  time.Time // when rota was asked to end; zero until then
-	Abort      bool      // end at once
+	Container  Container
+	Brakes     map[Trigger]string // triggers whose cycles are paused, and why
+	CronAt     time.Time          // up to when the schedule was obeyed
+	CycleFails int                // replacements in a row that did not become ready
+	CycleFail  time.Time          // the last of them
+	StopSince  time.Time          // when rota was asked to end; zero until then
+	Abort      bool               // end at once
 
 	nextID         uint64
 	nextGeneration int
@@ -77,7 +81,7 @@ func NewFleet(desired int, now time.Time) *Fleet {
 // Clone is a copy that shares nothing with f.
 func (f *Fleet) Clone() *Fleet {
 	g := *f
-	g.Workers, g.Slots = slices.Clone(f.Workers), maps.Clone(f.Slots)
+	g.Workers, g.Slots, g.Brakes = slices.Clone(f.Workers), maps.Clone(f.Slots), maps.Clone(f.Brakes)
 	if f.Roll != nil {
 		r := *f.Roll
 		g.Roll = &r

@@ -28,7 +28,7 @@ func served(c Config, n int) *Fleet {
 
 func observe(f *Fleet, c Config, id uint64, samples int, bytes int64) {
 	for range samples {
-		f.Observe(c, id, bytes, false, false)
+		f.Observe(c, id, Sample{Bytes: bytes, Private: bytes, Share: bytes}, t0)
 	}
 }
 
@@ -114,15 +114,15 @@ func TestSharedMemoryIsMeasuredBeforeACycle(t *testing.T) {
 	f := served(c, 1)
 	now := t0.Add(time.Minute)
 	for range 3 {
-		f.Observe(c, 1, 150, true, false)
+		f.Observe(c, 1, Sample{Bytes: 150, Private: 150, Share: 150, Shared: true, Exact: false}, now)
 	}
 	expect(t, c, now, f, Measure{ID: 1})
-	f.Observe(c, 1, 90, true, true) // most of it was shared
+	f.Observe(c, 1, Sample{Bytes: 90, Private: 90, Share: 90, Shared: true, Exact: true}, now) // most of it was shared
 	expect(t, c, now, f)
 	for range 3 {
-		f.Observe(c, 1, 150, true, false)
+		f.Observe(c, 1, Sample{Bytes: 150, Private: 150, Share: 150, Shared: true, Exact: false}, now)
 	}
-	f.Observe(c, 1, 150, true, true)
+	f.Observe(c, 1, Sample{Bytes: 150, Private: 150, Share: 150, Shared: true, Exact: true}, now)
 	expect(t, c, now, f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Memory})
 }
 

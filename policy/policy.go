@@ -26,7 +26,8 @@ type Trigger string
 
 // The triggers of a cycle.
 const (
-	Memory     Trigger = "memory"     // over Config.MaxMemory
+	Memory     Trigger = "memory"     // over Config.MaxMemory, or about to be
+	Total      Trigger = "total"      // all workers together are over Config.MaxTotalMemory, or about to be
 	Age        Trigger = "age"        // as old as Config.RestartInterval allows
 	Cron       Trigger = "cron"       // Config.Cron fired
 	Generation Trigger = "generation" // the command, its environment or its file changed, or HUP
@@ -39,7 +40,7 @@ const (
 const Shutdown Trigger = "shutdown"
 
 // Triggers lists every Trigger, for whatever must enumerate them.
-var Triggers = []Trigger{Memory, Age, Cron, Generation, Requests, Crash, Scale}
+var Triggers = []Trigger{Memory, Total, Age, Cron, Generation, Requests, Crash, Scale}
 
 // Schedule tells the times of a cron expression.
 type Schedule interface {
@@ -52,6 +53,8 @@ type Config struct {
 	MaxMemory       int64         // bytes; a worker over it for MemorySamples samples in a row is cycled
 	MemorySamples   int           // samples in a row; at least 1
 	MemoryMetric    string        // private, rss or pss: what MaxMemory compares, for messages
+	MaxTotalMemory  int64         // bytes of all workers together, shared memory counted once, and of what the container needs
+	SampleInterval  time.Duration // between two samples; no more than one of them counts as over a limit in that time
 	RestartInterval time.Duration // the age at which a worker is cycled
 	RestartJitter   time.Duration // taken off the age at random, so that hosts do not act together
 	MaxRequests     int           // requests after which a worker is cycled; Worker.Spent tells that it had them
@@ -85,6 +88,7 @@ type Drain struct {
 	ID      uint64
 	Trigger Trigger
 	Reason  string
+	NoRoom  string // it goes before its successor starts, since both do not fit: the numbers; else empty
 }
 
 // Stop ends a worker that did not get ready or did not finish draining in time,
@@ -105,6 +109,20 @@ type Kill struct {
 // Measure asks for an exact reading of a worker's memory, on which a cycle hangs.
 type Measure struct{ ID uint64 }
 
+// Brake pauses the cycles of a trigger, Memory or Total, since they do not help.
+// They go on after Fleet.Release.
+type Brake struct {
+	Trigger Trigger
+	Reason  string // the limit, what a fresh worker needs, and what would work
+}
+
+// Capture has evidence taken of a worker that leaves for its memory, before it is stopped.
+type Capture struct {
+	ID      uint64
+	Trigger Trigger
+	Reason  string
+}
+
 // BeginRoll begins to replace every worker.
 type BeginRoll struct {
 	Trigger Trigger
@@ -122,6 +140,8 @@ func (Drain) action()     {}
 func (Stop) action()      {}
 func (Kill) action()      {}
 func (Measure) action()   {}
+func (Brake) action()     {}
+func (Capture) action()   {}
 func (BeginRoll) action() {}
 func (EndRoll) action()   {}
 func (GiveUp) action()    {}

@@ -105,7 +105,7 @@ func (w *world) apply(a Action) {
 		w.fleet.Finish(a, w.now)
 		soon(a.ID, 0)
 	case Measure:
-		w.fleet.Observe(w.config, a.ID, w.fleet.Find(a.ID).Memory, true, true)
+		w.fleet.Observe(w.config, a.ID, Sample{Bytes: w.fleet.Find(a.ID).Memory, Shared: true, Exact: true}, w.now)
 	case BeginRoll:
 		w.fleet.StartRoll(a, w.now)
 	case EndRoll:
@@ -245,7 +245,7 @@ func (w *world) disturb() {
 	default:
 		for _, worker := range slices.Clone(f.Workers) {
 			over := rapid.Int64Range(0, 2*w.config.MaxMemory+1).Draw(w.t, "memory")
-			f.Observe(w.config, worker.ID, over, rapid.Bool().Draw(w.t, "shared"), false)
+			f.Observe(w.config, worker.ID, Sample{Bytes: over, Shared: rapid.Bool().Draw(w.t, "shared")}, w.now)
 			if w.front && rapid.IntRange(0, 3).Draw(w.t, "spent") == 0 {
 				f.MarkSpent(worker.ID)
 			}

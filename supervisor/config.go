@@ -3,7 +3,6 @@ package supervisor
 import (
 	"slices"
 	"syscall"
-	"time"
 
 	"rota/listener"
 	"rota/listener/front"
@@ -48,8 +47,7 @@ type Config struct {
 	Ready     string // ReadyListen, ReadyHTTP or ReadyNotify
 	ReadyPath string // for ReadyHTTP
 
-	StopSignal     syscall.Signal
-	SampleInterval time.Duration
+	StopSignal syscall.Signal
 }
 
 // Adopts tells whether workers get rota's socket in place of their own.

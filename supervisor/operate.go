@@ -75,13 +75,13 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 		keep(fmt.Sprint(next.Listen) != fmt.Sprint(old.Listen), "listen")
 		acceptStays := next.Accept != old.Accept
 		keep(acceptStays, "accept")
-		keep(next.SampleInterval != old.SampleInterval, "sample-interval")
+		keep(next.Policy.SampleInterval != old.Policy.SampleInterval, "sample-interval")
 		keep(next.Ready != old.Ready, "ready")
 		keep(next.ReadyPath != old.ReadyPath, "ready-path")
 		keep(next.Front.MaxHeader != old.Front.MaxHeader, "max-header")
 		keep(next.Front.HeaderTimeout != old.Front.HeaderTimeout, "header-timeout")
 		keep(next.Front.IdleTimeout != old.Front.IdleTimeout, "idle-timeout")
-		next.Listen, next.Accept, next.SampleInterval, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.SampleInterval, old.Ready, old.ReadyPath
+		next.Listen, next.Accept, next.Policy.SampleInterval, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.Policy.SampleInterval, old.Ready, old.ReadyPath
 		next.Front.MaxHeader, next.Front.HeaderTimeout, next.Front.IdleTimeout = old.Front.MaxHeader, old.Front.HeaderTimeout, old.Front.IdleTimeout
 		next.Policy.Seed = old.Policy.Seed
 		if acceptStays {

@@ -58,7 +58,9 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 		// Copies of one forked process share memory that a cheap sample counts for
 		// each; a single process that was executed shares none worth counting.
 		shared := len(u.PIDs) > 1 || config.MemoryMetric == MetricPSS
-		s.fleet.Observe(config, u.ID, metric(config.MemoryMetric, u), shared, exact)
+		s.fleet.Observe(config, u.ID, policy.Sample{
+			Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.PSS + u.Swap, Shared: shared, Exact: exact,
+		}, now)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"rota/listener/front"
 	"rota/policy"
+	"rota/procstats"
 )
 
 // Status is the pool at one moment. It is never changed once published, so any
@@ -19,6 +20,12 @@ type Status struct {
 	Stopping   bool
 	Rolling    bool
 	Workers    []WorkerStatus
+	// Container is what holds the workers; the zero value before the first look.
+	Container procstats.Container
+	// Memory is what the workers cost together in bytes, shared memory counted once.
+	Memory int64
+	// Paused are the triggers whose cycles do not help and are held back, and why.
+	Paused map[policy.Trigger]string
 	// SampleDuration is what the last look at the workers' memory took.
 	SampleDuration time.Duration
 }
@@ -39,6 +46,8 @@ type WorkerStatus struct {
 	CPU        time.Duration
 	Measured   bool // PSS and Shared were read from the kernel at least once
 	Sampled    bool // there is a sample at all
+	Denied     bool // PSS and Shared cannot be read: Private is an upper bound
+	Foreseen   policy.Foreseen
 
 	// Known in front mode alone:
 	InFlight int   // requests and upgraded connections

@@ -154,7 +154,7 @@ func (s *Supervisor) prepare() (err error) {
 
 // loop runs until every worker has gone after a stop, or the pool is given up.
 func (s *Supervisor) loop() {
-	samples := time.NewTicker(s.config.SampleInterval)
+	samples := time.NewTicker(s.config.Policy.SampleInterval)
 	defer samples.Stop()
 	wake := time.NewTimer(0)
 	defer wake.Stop()

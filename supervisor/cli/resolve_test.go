@@ -92,7 +92,7 @@ func TestResolveDefaults(t *testing.T) {
 	}
 	c, p := s.Config, s.Config.Policy
 	if c.Workers != 3 || c.StopSignal != syscall.SIGTERM || !c.Adopts() || !c.Inherits() || c.Accept != supervisor.AcceptFront ||
-		c.Ready != supervisor.ReadyListen || c.SampleInterval != time.Second || !slices.Equal(c.Command, []string{"server"}) {
+		c.Ready != supervisor.ReadyListen || c.Policy.SampleInterval != time.Second || !slices.Equal(c.Command, []string{"server"}) {
 		t.Errorf("config %+v", c)
 	}
 	if p.Cron != nil || p.MaxMemory != 0 || p.MemorySamples != 3 || p.MaxSurge != 1 || p.StartTries != 3 ||

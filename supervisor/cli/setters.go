@@ -88,7 +88,7 @@ func duration(least time.Duration, field func(*Settings) *time.Duration) func(*b
 const leastSampleInterval = 10 * time.Millisecond
 
 var (
-	setSampleInterval = duration(leastSampleInterval, func(s *Settings) *time.Duration { return &s.Config.SampleInterval })
+	setSampleInterval = duration(leastSampleInterval, func(s *Settings) *time.Duration { return &s.Config.Policy.SampleInterval })
 	setMinUptime      = duration(0, func(s *Settings) *time.Duration { return &s.Config.Policy.MinUptime })
 	setStartTimeout   = duration(time.Millisecond, func(s *Settings) *time.Duration { return &s.Config.Policy.StartTimeout })
 	setDrainTimeout   = duration(0, func(s *Settings) *time.Duration { return &s.Config.Policy.DrainTimeout })
