@@ -99,7 +99,7 @@ func (p *simPool) accountWorker(l *simLife, part float64) {
 		most = p.wanted.first
 	}
 	if most > 0 && part > most && p.out.highest <= most {
-		f := p.fleet.Foresee(p.config, p.now, p.fleet.Find(l.id))
+		f := p.fleet.Foresee(p.fleet.Find(l.id))
 		p.violate("%s, promised is %.0f%%; foreseen are %.3f MiB/s and the limit at %s", p.describe(l), 100*most, f.Growth/simMiB, p.at(f.Reaches))
 	}
 	p.out.highest = max(p.out.highest, part)
@@ -156,6 +156,8 @@ func (p *simPool) note(a Action) {
 			p.short[w.Slot] = a.NoRoom != ""
 			p.noteCycle(w, a.Trigger, a.Reason, a.NoRoom)
 		}
+	case Resume:
+		p.out.story = append(p.out.story, fmt.Sprintf("+%s: %s resumed", p.since(), a.Trigger))
 	case Brake:
 		p.out.paused = append(p.out.paused, a.Trigger)
 		p.out.story = append(p.out.story, fmt.Sprintf("+%s: %s paused: %s", p.since(), a.Trigger, a.Reason))

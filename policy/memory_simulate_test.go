@@ -196,8 +196,8 @@ func (p *simPool) look() {
 		needed += seen
 		p.fleet.Observe(p.config, w.ID, p.sample(seen), p.now)
 	}
-	p.fleet.Contain(Container{Limit: int64(p.container), Needed: int64(needed), Group: true})
-	pace := Pace(p.config, p.now, p.fleet)
+	p.fleet.Contain(p.config, Container{Limit: int64(p.container), Needed: int64(needed), Group: true}, p.now)
+	pace := Pace(p.config, p.fleet)
 	if pace > p.interval || pace < p.interval/10 {
 		p.out.violate("at +%s the pace is %s, outside of %s to %s", p.since(), pace, p.interval/10, p.interval)
 		pace = max(p.interval/10, min(pace, p.interval))
@@ -239,7 +239,7 @@ func (p *simPool) apply(a Action) {
 			weight: 0.95 + 0.1*rng.Float64(), phase: rng.Float64(), spikeEnd: p.now,
 		}
 	case Drain:
-		p.fleet.Retire(a, p.now)
+		p.fleet.Retire(p.config, a, p.now)
 		p.lives[a.ID].idles = p.now.Add(p.drain)
 	case Stop:
 		p.fleet.Halt(a, p.now)
@@ -251,6 +251,8 @@ func (p *simPool) apply(a Action) {
 		p.fleet.Observe(p.config, a.ID, p.sample(p.seen(p.lives[a.ID])), p.now)
 	case Brake:
 		p.fleet.Pause(a)
+	case Resume:
+		p.fleet.Unpause(a)
 	case BeginRoll:
 		p.fleet.StartRoll(a, p.now)
 	case EndRoll:
