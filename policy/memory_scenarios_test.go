@@ -109,25 +109,29 @@ func simBenign() []simCase {
 	}
 }
 
+// late is the part of the limit below which no cycle is worth its cost: nine
+// tenths of the way to it, or as much sooner as it takes for all workers to go one
+// after another before they reach it together, and a quarter more.
+func (s *simScenario) late(reaches time.Duration) float64 {
+	row := float64(s.workers) * (s.boot + s.drain + s.exit).Seconds() / reaches.Seconds()
+	return (s.fresh + (s.limit-s.fresh)*max(0, 0.9-1.25*row)) / s.limit
+}
+
 // simLeaks are what only cycles help against. That their limits are not passed
 // is possible in all of them.
 func simLeaks() []simCase {
-	helped := simPromise{most: 1, least: 0.9, trigger: Memory}
+	helped := simPromise{most: 1, trigger: Memory}
 	leak := func(reaches, interval time.Duration, lives int) func(s *simScenario) {
 		return func(s *simScenario) {
 			s.interval, s.span, s.wanted = interval, time.Duration(lives)*reaches+reaches/2, helped
-			s.wanted.atLeast = lives * s.workers
+			s.wanted.atLeast, s.wanted.least = lives*s.workers, s.late(reaches)
 			s.trace = simLeak(s.fresh, (s.limit-s.fresh)/reaches.Seconds())
 		}
 	}
 	equal := func(reaches, boot time.Duration) func(s *simScenario) {
 		return func(s *simScenario) {
+			s.boot = boot
 			leak(reaches, time.Second, 6)(s)
-			// The first of them must begin early for the last to be in time.
-			s.boot, s.wanted.least = boot, 0
-			// In a row they need so much of a life, and may take a quarter more.
-			row := float64(s.workers) * (s.boot + s.drain + s.exit).Seconds() / reaches.Seconds()
-			s.wanted.least = (s.fresh + (s.limit-s.fresh)*max(0, 0.9-1.25*row)) / s.limit
 		}
 	}
 	later := func(calm, reaches, interval time.Duration) func(s *simScenario) {
@@ -151,9 +155,8 @@ func simLeaks() []simCase {
 		{"leak of 6 h", anyWorkers, leak(6*time.Hour, 10*time.Second, 6)},
 		{"leak of 30 min", anyWorkers, leak(30*time.Minute, time.Second, 6)},
 		{"leak with daily load", anyWorkers, func(s *simScenario) {
-			helped := helped
-			helped.atLeast = 6 * s.workers
 			s.span, s.interval, s.wanted = 72*time.Hour, 30*time.Second, helped
+			s.wanted.atLeast, s.wanted.least = 6*s.workers, s.late(8*time.Hour)
 			s.load = simDay(20 * float64(s.workers))
 			s.trace = simRequestLeak(s.fresh, (s.limit-s.fresh)/(11*8*3600))
 		}},
@@ -224,11 +227,11 @@ func simBudgets() []simCase {
 	return []simCase{
 		{"total: warm workers only", []int{2, 4, 8}, func(s *simScenario) {
 			warm := 2.5 * s.fresh
-			s.total = 0.95*float64(s.workers)*warm + s.fixed
-			s.limit, s.container, s.spikeUpTo = 0, s.total/0.8+s.fresh, 0
+			s.total = 0.95 * float64(s.workers) * warm
+			s.limit, s.container, s.spikeUpTo = 0, s.total/0.7+s.fixed, 0
 			s.span = 6 * time.Hour
 			s.trace = simWarmUp(s.fresh, warm, time.Minute)
-			s.wanted = simPromise{atMost: 3, brakes: Total, trigger: Total}
+			s.wanted = simPromise{never: true, brakes: Total}
 		}},
 		{"total: one grown worker", []int{2, 4, 8}, func(s *simScenario) {
 			grows := 3 * s.fresh
