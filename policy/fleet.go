@@ -41,7 +41,9 @@ type Worker struct {
 	settled  bool
 	trend    *trend // nil before the first look at it when ready
 	near     outlook
-	grows    bool // near says how
+	grows    bool    // near says how
+	long     outlook // over longEvidence; the zero value if it does not grow
+	warms    bool    // it grows ever slower
 	foreseen Foreseen
 	reaches  time.Time // when it reaches its limit, if that is sure enough to act on
 }
@@ -82,6 +84,9 @@ type Fleet struct {
 	learned     learned
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
+	rooms       looks     // what was left of the budget
+	grown       int64     // what all workers have grown by while they served, in bytes
+	growth      *trend    // of that: it does not fall when a worker is replaced
 
 	nextID         uint64
 	nextGeneration int
@@ -102,6 +107,7 @@ func (f *Fleet) Clone() *Fleet {
 	for i := range g.Workers {
 		g.Workers[i].trend = g.Workers[i].trend.clone()
 	}
+	g.growth = g.growth.clone()
 	if f.Roll != nil {
 		r := *f.Roll
 		g.Roll = &r
@@ -308,6 +314,7 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	w := f.Workers[i]
 	f.Workers = slices.Delete(f.Workers, i, i+1)
+	f.Container.Needed = max(0, f.Container.Needed-w.Private) // as the next look will find
 	if !w.told.IsZero() {
 		f.learned.drains.add(now.Sub(w.told))
 	}

@@ -116,7 +116,7 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 	if len(f.Workers) >= f.Desired+c.MaxSurge {
 		return nil
 	}
-	if f.leaving() && f.noRoom(c) != "" {
+	if f.leaving() && f.noRoom(c, now) != "" {
 		return nil // there will be when it has gone
 	}
 	for slot := range f.Desired {
