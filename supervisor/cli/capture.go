@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"rota/supervisor"
@@ -19,6 +20,9 @@ var (
 func setCapture(b *builder, text string) (string, error) {
 	if text == off {
 		return off, nil
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", fmt.Errorf("%q is no command (want one for %s, or off)", text, supervisor.CaptureShell)
 	}
 	b.s.Config.Capture.Command = text
 	return text, nil
