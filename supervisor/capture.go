@@ -165,7 +165,7 @@ func (s *Supervisor) killCapture(id uint64, now time.Time) {
 func (s *Supervisor) onOverdue(m overdue, now time.Time) {
 	c := s.capture
 	switch {
-	case c == nil || c.id != m.id:
+	case c == nil || c.id != m.id || c.run.leaderGone:
 	case c.ending == "" && now.Sub(c.began) >= c.timeout:
 		s.endCapture(c.id, "", now)
 	case c.ending != "" && !now.Before(c.killAt):
@@ -173,14 +173,19 @@ func (s *Supervisor) onOverdue(m overdue, now time.Time) {
 	}
 }
 
+// storePatience is how long rota's own end waits for a result to be put away,
+// whatever the disk does.
+const storePatience = 5 * time.Second
+
 // groupPatience is for the kernel to end what it was told to.
 const groupPatience = time.Second
 
 // onCaptureExited: the command has ended. What it left behind goes with it, and
 // the result is put away.
-func (s *Supervisor) onCaptureExited(c *capture, status syscall.WaitStatus) {
-	c.run.leaderGone, c.run.status = true, status
+func (s *Supervisor) onCaptureExited(c *capture, status syscall.WaitStatus, now time.Time) {
+	c.run.leaderGone, c.run.goneAt, c.run.status = true, now, status
 	c.run.signalGroup(syscall.SIGKILL)
+	time.AfterFunc(storePatience, func() { s.post(overdue{c.id}) })
 	id, group, r, failed := c.id, c.run.pid, c.result, c.ending != "" || status != 0
 	go func() {
 		for until := time.Now().Add(groupPatience); syscall.Kill(-group, 0) != syscall.ESRCH && time.Now().Before(until); {
@@ -243,5 +248,5 @@ func (s *Supervisor) rests(now time.Time) bool {
 	if s.fleet.Abort && c.killAt.After(now) {
 		s.killCapture(c.id, now)
 	}
-	return s.fleet.Abort && c.run.leaderGone // whatever the disk does
+	return c.run.leaderGone && now.Sub(c.run.goneAt) >= storePatience
 }

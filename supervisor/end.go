@@ -13,7 +13,7 @@ import (
 // told to stop; the worker has gone only when all of it has.
 func (s *Supervisor) onExited(m exited, now time.Time) {
 	if c := s.capture; c != nil && c.run.pid == m.pid {
-		s.onCaptureExited(c, m.status)
+		s.onCaptureExited(c, m.status, now)
 		return
 	}
 	id, ok := s.leaders[m.pid]
