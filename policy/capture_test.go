@@ -71,9 +71,8 @@ func TestCaptureOfAWorkerThatDoesNotFinish(t *testing.T) {
 
 func TestOtherTriggersAreNotCaptured(t *testing.T) {
 	c := capturing()
-	f := served(c, 1)
 	for _, trigger := range append(Triggers, Shutdown) {
-		f = served(c, 1)
+		f := served(c, 1)
 		f.Retire(Drain{ID: 1, Trigger: trigger}, t0)
 		f.MarkIdle(1)
 		_, got := Plan(c, t0, f)[0].(Capture)
@@ -82,7 +81,7 @@ func TestOtherTriggersAreNotCaptured(t *testing.T) {
 		}
 	}
 	c.Capture = false
-	f = outgrown(c, t0.Add(time.Minute), 1)
+	f := outgrown(c, t0.Add(time.Minute), 1)
 	f.MarkIdle(1)
 	expect(t, c, t0.Add(time.Minute), f, Stop{ID: 1})
 }
