@@ -21,7 +21,7 @@ func outgrown(c Config, now time.Time, workers int) *Fleet {
 	next := f.Launch(Plan(c, now, f)[0].(Start), now)
 	f.MarkReady(c, next.ID, now)
 	if drain, ok := Plan(c, now, f)[0].(Drain); ok {
-		f.Retire(drain, now)
+		f.Retire(c, drain, now)
 	}
 	return f
 }
@@ -73,7 +73,7 @@ func TestOtherTriggersAreNotCaptured(t *testing.T) {
 	c := capturing()
 	for _, trigger := range append(Triggers, Shutdown) {
 		f := served(c, 1)
-		f.Retire(Drain{ID: 1, Trigger: trigger}, t0)
+		f.Retire(c, Drain{ID: 1, Trigger: trigger}, t0)
 		f.MarkIdle(1)
 		_, got := Plan(c, t0, f)[0].(Capture)
 		if want := trigger == Memory || trigger == Total; got != want {
@@ -90,7 +90,7 @@ func TestOneCaptureAtATime(t *testing.T) {
 	c := capturing()
 	f := served(c, 3)
 	for id := range uint64(2) {
-		f.Retire(Drain{ID: id + 1, Trigger: Total}, t0)
+		f.Retire(c, Drain{ID: id + 1, Trigger: Total}, t0)
 		f.MarkIdle(id + 1)
 	}
 	f.Examine(theCapture(t, c, t0, f), t0)
@@ -107,7 +107,7 @@ func TestNoCaptureWithoutMemoryForIt(t *testing.T) {
 		c := capturing()
 		c.CaptureServing = serving
 		f := served(c, 1)
-		f.Retire(Drain{ID: 1, Trigger: Memory, NoRoom: "2GiB do not fit in 1GiB"}, t0)
+		f.Retire(c, Drain{ID: 1, Trigger: Memory, NoRoom: "2GiB do not fit in 1GiB"}, t0)
 		a := theCapture(t, c, t0, f)
 		if !strings.Contains(a.Skip, "2GiB do not fit in 1GiB") {
 			t.Errorf("got %+v, want none for want of memory", a)
@@ -165,7 +165,7 @@ func TestTheEndIsNotHeldUpByACapture(t *testing.T) {
 
 	f.Examine(theCapture(t, c, now, f), now)
 	f.StopSince = now.Add(time.Second)
-	f.Retire(Drain{ID: 2, Trigger: Shutdown}, f.StopSince)
+	f.Retire(c, Drain{ID: 2, Trigger: Shutdown}, f.StopSince)
 	end := f.StopSince.Add(c.ShutdownDelay + c.DrainTimeout) // before the capture's own timeout
 	if w := Wake(c, f.StopSince.Add(c.DrainTimeout), f); !w.Equal(end) {
 		t.Errorf("wakes at %s, want %s", w, end)
