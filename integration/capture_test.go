@@ -369,3 +369,25 @@ func TestCaptureIsReloaded(t *testing.T) {
 	}
 	proveEnd(t, p, 1)
 }
+
+// TestCaptureBehindAShell: the process that serves is told apart from the one that
+// was started.
+func TestCaptureBehindAShell(t *testing.T) {
+	t.Parallel()
+	dir, port := filepath.Join(t.TempDir(), "captures"), freePort(t)
+	p := start(t, []string{"-w", "1", "--max-memory", "40MiB", "--sample-interval", "50ms", "--min-uptime", "0s", "--capture-dir", dir,
+		"--capture", `readlink /proc/$ROTA_SERVER_PID/exe; cut -d' ' -f4 /proc/$ROTA_SERVER_PID/stat; echo $ROTA_WORKER_PID`,
+		"--", "/bin/sh", "-c", leaky + "; exit $?"}, withEnv(fmt.Sprintf("PORT=%d", port), "LEAK_KIB=512"))
+	p.awaitKind("pool ready", 1)
+	c := &captured{pool: p, dir: dir, addr: fmt.Sprintf("127.0.0.1:%d", port)}
+	var began event
+	c.leak("/", func() {
+		var next func(string) event
+		began, next = c.begins(1)
+		next("cycle done")
+	})
+	output := read(t, filepath.Join(p.awaitKind("capture done", 1).str("path"), "output"))
+	if want := fmt.Sprintf("%s\n%d\n%d\n", leaky, began.num("pid"), began.num("pid")); output != want {
+		t.Errorf("%q, want %q: the server, its parent, the worker", output, want)
+	}
+}

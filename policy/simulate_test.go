@@ -107,6 +107,10 @@ func (w *world) apply(a Action) {
 		soon(a.ID, 0)
 	case Measure:
 		w.fleet.Observe(w.config, a.ID, Sample{Bytes: w.fleet.Find(a.ID).Memory, Shared: true, Exact: true}, w.now)
+	case Brake:
+		w.fleet.Pause(a)
+	case Resume:
+		w.fleet.Unpause(a)
 	case Capture:
 		w.fleet.Examine(a, w.now)
 		if f := w.fates[a.ID]; a.Skip == "" && !w.chance(20, "capture never answers") {
