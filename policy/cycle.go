@@ -32,7 +32,7 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 		return nil
 	}
 	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
-		return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason}}
+		return captureFirst(c, now, f, Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason})
 	}
 	return nil
 }

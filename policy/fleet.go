@@ -24,6 +24,12 @@ type Worker struct {
 	Idle       bool // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
 	Lost       bool // its leader crashed, and that is in the slot's history
 
+	Reason    string    // the numbers behind Trigger
+	Cause     string    // the numbers behind Leaving
+	Tight     string    // it left before its successor, since both do not fit: the numbers
+	Capturing time.Time // when its capture began; zero for never
+	Captured  bool      // its capture is over, or was done without
+
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
 	Private int64 // and of the rest of Sample
 	Share   int64
@@ -140,7 +146,7 @@ func (f *Fleet) Count(s State) int {
 func (f *Fleet) Launch(a Start, now time.Time) Worker {
 	w := Worker{
 		ID: f.nextID, Slot: a.Slot, Generation: a.Generation, State: Starting,
-		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger,
+		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger, Reason: a.Reason,
 	}
 	f.nextID++
 	f.Workers = append(f.Workers, w)
@@ -202,6 +208,7 @@ func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
 		return
 	}
 	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
+	w.Cause, w.Tight = f.numbers(a), a.NoRoom
 	slot := f.Slots[w.Slot] // a successor may start before it has gone
 	slot.Left = a.Trigger
 	f.Slots[w.Slot] = slot
