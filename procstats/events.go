@@ -25,7 +25,7 @@ import (
 // the machine's, out of /proc/vmstat.
 type MemoryEvents struct {
 	High    uint64 // throttled over memory.high; version 2 alone
-	Max     uint64 // met the limit (version 1: memory.failcnt)
+	Max     uint64 // met the limit (version 1: memory.failcnt + memory.memsw.failcnt)
 	OOM     uint64 // the limit could not be met; version 2 alone
 	OOMKill uint64 // processes that the kernel killed for want of memory
 }
@@ -34,7 +34,12 @@ type MemoryEvents struct {
 func (at memoryGroup) events(dir string) (MemoryEvents, error) {
 	if at.v1 {
 		n, err := readSize(path.Join(dir, "memory.failcnt"))
-		return MemoryEvents{Max: uint64(n)}, err
+		if err != nil {
+			return MemoryEvents{}, err
+		}
+		// Where no swap is allowed both limits are the same, and this is met first.
+		swapped, err := readSize(path.Join(dir, "memory.memsw.failcnt"))
+		return MemoryEvents{Max: uint64(n + swapped)}, err
 	}
 	e, err := load(path.Join(dir, "memory.events"), parseEvents)
 	if errors.Is(err, fs.ErrNotExist) {
