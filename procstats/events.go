@@ -37,7 +37,8 @@ func (at memoryGroup) events(dir string) (MemoryEvents, error) {
 		if err != nil {
 			return MemoryEvents{}, err
 		}
-		// Where no swap is allowed both limits are the same, and this is met first.
+		// Where no swap is allowed both limits are the same, and the second is met
+		// first; but from Linux 6.13 on it is not counted.
 		swapped, err := readSize(path.Join(dir, "memory.memsw.failcnt"))
 		return MemoryEvents{Max: uint64(n + swapped)}, err
 	}
