@@ -47,7 +47,7 @@ const (
 	roleEnv   = "PROCSTATS_TEST_ROLE" // another part that the test binary plays, one of roles
 )
 
-var roles = map[string]func(){"grouped": grouped}
+var roles = map[string]func(){"grouped": grouped, "demoted": demoted, "watcher": watcher}
 
 func self(t testing.TB) string {
 	t.Helper()

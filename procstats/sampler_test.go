@@ -70,7 +70,8 @@ func (w *world) put(s Stat, anon, file int64) {
 
 func (w *world) rollup(pid int, u Rollup) {
 	w.t.Helper()
-	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty} {
+	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty,
+		&u.LazyFree, &u.AnonHugePages} {
 		*size <<= 10
 	}
 	w.write(pid, "smaps_rollup", formatRollup(u))
@@ -172,7 +173,7 @@ func TestZombieLeader(t *testing.T) {
 func TestPrivateOfOneProcess(t *testing.T) {
 	w := newWorld(t)
 	w.put(Stat{PID: 10}, 1000, 200)
-	w.rollup(10, Rollup{RSS: 1200, PSS: 450, PSSAnon: 400, PSSFile: 50, PrivateDirty: 300, PrivateClean: 10, SharedDirty: 700, SharedClean: 190})
+	w.rollup(10, Rollup{RSS: 1200, PSS: 450, PSSAnon: 400, PSSFile: 50, PrivateDirty: 300, PrivateClean: 10, SharedDirty: 700, SharedClean: 190, LazyFree: 30, AnonHugePages: 20})
 	quiet, a := Target{ID: 1, PID: 10, Quiet: true, Measure: true}, Target{ID: 1, PID: 10}
 	kib := func(u Usage) [4]int64 { return [4]int64{u.RSS >> 10, u.Private >> 10, u.PSS >> 10, u.Shared >> 10} }
 
@@ -182,6 +183,7 @@ func TestPrivateOfOneProcess(t *testing.T) {
 	u = w.sample(a)[0]
 	w.check("after it", kib(u), [4]int64{1200, 310, 450, 890})
 	w.check("Measured", u.Measured, w.now)
+	w.check("more of it", [4]int64{u.SharedClean >> 10, u.SharedDirty >> 10, u.LazyFree >> 10, u.HugePages >> 10}, [4]int64{190, 700, 30, 20})
 	w.put(Stat{PID: 10}, 1100, 200)
 	w.check("grown", kib(w.sample(a)[0]), [4]int64{1300, 410, 550, 890})
 	w.put(Stat{PID: 10}, 20, 30) // exec'd
@@ -318,23 +320,33 @@ func TestReadingsInHaste(t *testing.T) {
 	w.check("fast", at, []int{0, 31, 36, 41})
 }
 
-func TestCPUNeverFalls(t *testing.T) {
+func TestSpentNeverFalls(t *testing.T) {
 	w := newWorld(t)
 	a := Target{ID: 1, PID: 10}
-	sec := func() int { return int(w.sample(a)[0].CPU / time.Second) }
-	w.put(Stat{PID: 10, User: 1 * time.Second, System: 1 * time.Second, ChildUser: 1 * time.Second}, 1, 0)
-	w.put(Stat{PID: 11, PPID: 10, User: 10 * time.Second}, 1, 0)
-	w.put(Stat{PID: 12, PPID: 1, PGrp: 10, User: 20 * time.Second}, 1, 0)
-	w.check("at first", sec(), 33)
-	w.put(Stat{PID: 11, PPID: 10, User: 11 * time.Second, State: 'Z'}, 0, 0)
-	w.check("with a zombie", sec(), 34)
+	// CPU seconds, and page faults, of which there are ten and a hundred for each.
+	spent := func() [3]int {
+		u := w.sample(a)[0]
+		return [3]int{int(u.CPU / time.Second), int(u.MinorFaults), int(u.MajorFaults)}
+	}
+	want := func(n int) [3]int { return [3]int{n, 10 * n, 100 * n} }
+	put := func(pid, parent, own, children int, state byte) {
+		w.put(Stat{PID: pid, PPID: parent, PGrp: 10, State: state,
+			User: time.Duration(own) * time.Second, MinorFaults: int64(10 * own), MajorFaults: int64(100 * own),
+			ChildUser: time.Duration(children) * time.Second, ChildMinorFaults: int64(10 * children), ChildMajorFaults: int64(100 * children)}, 1, 0)
+	}
+	put(10, 1, 2, 1, 'S')
+	put(11, 10, 10, 0, 'S')
+	put(12, 1, 20, 0, 'S')
+	w.check("at first", spent(), want(33))
+	put(11, 10, 11, 0, 'Z')
+	w.check("with a zombie", spent(), want(34))
 	w.remove(11)
-	w.put(Stat{PID: 10, User: 1 * time.Second, System: 1 * time.Second, ChildUser: 12 * time.Second}, 1, 0)
-	w.check("waited for", sec(), 34)
+	put(10, 1, 2, 12, 'S')
+	w.check("waited for", spent(), want(34))
 	w.remove(12)
-	w.check("an orphan less", sec(), 34)
+	w.check("an orphan less", spent(), want(34))
 	w.remove(10)
-	w.check("without the leader", sec(), 34)
+	w.check("without the leader", spent(), want(34))
 }
 
 // Run as another user, since root may read everything.
