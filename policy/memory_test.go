@@ -43,12 +43,12 @@ func TestStrikesAreASampleIntervalApart(t *testing.T) {
 	}
 }
 
-func TestFarOverTheLimitOneSampleIsEnough(t *testing.T) {
+func TestFarOverTheLimitIsNotWaitedFor(t *testing.T) {
 	c := remembering()
 	c.MaxMemory = 100 * mib
 	f := served(c, 1)
 	now := look(f, c, 0, 30, 0, 0, func(_ uint64, s float64) float64 {
-		if s < 29 {
+		if s < 28 {
 			return 50
 		}
 		return 121
@@ -100,10 +100,10 @@ func TestTheContainerCountsToo(t *testing.T) {
 	c := remembering()
 	c.MaxTotalMemory = 900 * mib
 	f := served(c, 1)
-	at := func(_ uint64, s float64) float64 { return 100 + s }
-	now := look(f, c, 0, 340, 1000, 400, at)
+	at := func(_ uint64, s float64) float64 { return 100 + s/5 }
+	now := look(f, c, 0, 5*340, 1000, 400, at)
 	expect(t, c, now, f)
-	now = look(f, c, 340, 365, 1000, 400, at) // 464 by its worker, 864 in all, and 110 for a fresh one hardly fit
+	now = look(f, c, 5*340, 5*355, 1000, 400, at) // 454 by its worker, 854 in all, and 110 for a fresh one hardly fit
 	expect(t, c, now, f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Total})
 }
 

@@ -15,7 +15,7 @@ func grown(seconds int, at func(s float64) float64) (*trend, time.Time) {
 	var now time.Time
 	for i := range seconds {
 		now = t0.Add(time.Duration(i) * time.Second)
-		t.add(now, int64(at(float64(i))*mib), 100*time.Millisecond)
+		t.add(now, int64(at(float64(i))*mib), time.Second)
 	}
 	return t, now
 }
@@ -130,7 +130,7 @@ func TestTrendShifted(t *testing.T) {
 	tr, now := grown(60, func(s float64) float64 { return 300 + s })
 	tr.shift(-200 * mib)
 	for i := range 20 {
-		tr.add(now.Add(time.Duration(i+1)*time.Second), int64(100+60+i)*mib, 100*time.Millisecond)
+		tr.add(now.Add(time.Duration(i+1)*time.Second), int64(100+60+i)*mib, time.Second)
 	}
 	if tr.falls != 0 {
 		t.Errorf("%d falls", tr.falls)

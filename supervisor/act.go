@@ -29,6 +29,8 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.measure[a.ID] = true
 		s.sample()
 		return false
+	case policy.Capture:
+		s.examine(a, now)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
@@ -70,6 +72,7 @@ func (s *Supervisor) start(a policy.Start, now time.Time) {
 // knows them, and the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.fleet.Retire(s.config.Policy, a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	p.drainAt = now
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
@@ -121,6 +124,7 @@ func (s *Supervisor) tellGroup(p *process) {
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	idle := s.fleet.Find(a.ID).Idle
 	s.fleet.Halt(a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -163,6 +167,7 @@ func (s *Supervisor) unfit(p *process, why string, now time.Time) {
 // kill ends what is left of a worker. What it still had in flight is cut.
 func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	s.fleet.Finish(a, now)
+	s.killCapture(a.ID, now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -229,6 +234,7 @@ func (s *Supervisor) forget(p *process) {
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)
+	s.endCapture(p.id, "the worker has ended", time.Now())
 	// A release that nobody runs or can be asked for again is not kept.
 	used := []int{s.fleet.Generation, s.fleet.Stable}
 	for _, w := range s.fleet.Workers {

@@ -12,6 +12,10 @@ import (
 // onExited: a child of rota ended. If it led a worker, what it left behind is
 // told to stop; the worker has gone only when all of it has.
 func (s *Supervisor) onExited(m exited, now time.Time) {
+	if c := s.capture; c != nil && c.run.pid == m.pid {
+		s.onCaptureExited(c, m.status, now)
+		return
+	}
 	id, ok := s.leaders[m.pid]
 	if !ok {
 		return // an orphan

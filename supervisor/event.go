@@ -31,6 +31,10 @@ const (
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"
 	Reloaded       Kind = "configuration read again"
+	CaptureBegan   Kind = "capture began"
+	CaptureDone    Kind = "capture done"
+	CaptureFailed  Kind = "capture failed"
+	CaptureSkipped Kind = "capture skipped" // the worker goes without
 	Warning        Kind = "warning"
 )
 
@@ -45,6 +49,17 @@ const (
 
 // ExitReasons lists them all.
 var ExitReasons = []string{ExitDrained, ExitStopped, ExitKilled, ExitCrash, ExitOOM}
+
+// How a capture may end, as rota_captures_total counts them.
+const (
+	CaptureResultDone    = "done"
+	CaptureResultFailed  = "failed"
+	CaptureResultTimeout = "timeout"
+	CaptureResultSkipped = "skipped"
+)
+
+// CaptureResults lists them all.
+var CaptureResults = []string{CaptureResultDone, CaptureResultFailed, CaptureResultTimeout, CaptureResultSkipped}
 
 // Event is one thing that happened, with its numbers. Fields that do not apply
 // are zero. Every event carries the state of the pool just after it.
@@ -65,6 +80,9 @@ type Event struct {
 	Cut         int           // requests that were ended unfinished
 	CutUpgrades int           // upgraded connections (WebSockets) that were; not in Cut
 	Failure     bool          // the end was a failure
+	Capture     string        // one of CaptureResults
+	Path        string        // of the folder with the result of a capture; empty if it was removed
+	Bytes       int64         // that the result takes
 
 	Ready, Desired, Alive int
 }

@@ -79,6 +79,20 @@ type (
 		id     uint64
 		socket *listener.Socket
 	}
+	// examined: the command of a worker's capture runs, or could not be started.
+	examined struct {
+		id     uint64
+		result *result // nil if there is no folder for it
+		child  launch.Child
+		err    error
+	}
+	// overdue: the time of a worker's capture may be over.
+	overdue struct{ id uint64 }
+	// stored: the result of a worker's capture was put away.
+	stored struct {
+		id uint64
+		outcome
+	}
 	// asked: an operator wants something.
 	asked struct{ do func() }
 	// tick: something that has no event of its own may have changed.
@@ -99,5 +113,8 @@ func (idle) message()      {}
 func (deserted) message()  {}
 func (probed) message()    {}
 func (spotted) message()   {}
+func (examined) message()  {}
+func (overdue) message()   {}
+func (stored) message()    {}
 func (asked) message()     {}
 func (tick) message()      {}

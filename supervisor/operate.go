@@ -88,6 +88,7 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 			next.Handoff = old.Handoff // what was said of it is meant for the other way to accept
 		}
 
+		next = next.settled()
 		s.config = next
 		if s.front != nil {
 			s.front.Configure(next.Front)

@@ -65,6 +65,8 @@ type Supervisor struct {
 	sampleCost time.Duration
 	measure    map[uint64]bool // workers that a decision wants measured exactly
 
+	capture *capture // the one under way; nil if there is none
+
 	opened      map[*listener.Socket]bool // that the front accepts on
 	closed      bool                      // the front lets no new clients in
 	clientsGone chan struct{}             // closed when it has none left
@@ -91,6 +93,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
+	config = config.settled()
 	if options.Observe == nil {
 		options.Observe = func(Event) {}
 	}
@@ -162,7 +165,7 @@ func (s *Supervisor) loop() {
 		now := time.Now()
 		s.settle(now)
 		s.publish(now)
-		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 {
+		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 && s.rests(now) {
 			return
 		}
 		wake.Stop()
@@ -230,6 +233,12 @@ func (s *Supervisor) hear(m message) {
 		s.onProbed(m, now)
 	case spotted:
 		s.onSpotted(m, now)
+	case examined:
+		s.onExamined(m, now)
+	case overdue:
+		s.onOverdue(m, now)
+	case stored:
+		s.onStored(m, now)
 	case asked:
 		m.do()
 	case tick:

@@ -63,6 +63,8 @@ func (l *log) event(e supervisor.Event) {
 	add("cut", e.Cut, e.Cut != 0)
 	add("cut_upgrades", e.CutUpgrades, e.CutUpgrades != 0)
 	add("took", e.Duration.Round(time.Millisecond).String(), e.Duration > 0)
+	add("path", e.Path, e.Path != "")
+	add("size", formatSize(e.Bytes), e.Path != "")
 	add("detail", e.Message, e.Message != "" && e.Kind != supervisor.Warning)
 	add("ready", e.Ready, true)
 	add("desired", e.Desired, true)

@@ -175,3 +175,15 @@ func shellCode(code int) Spec {
 	s.Stdout, s.Stderr = 1, 2
 	return s
 }
+
+func TestFilesAreLimited(t *testing.T) {
+	spec := shell("ulimit -f; head -c 8192 /dev/zero > " + t.TempDir() + "/file")
+	spec.FileSize = 4096
+	text, _, status := run(t, spec)
+	if !strings.HasPrefix(text, "8\n") { // blocks of 512 bytes, see dash(1)
+		t.Errorf("the limit is %q", text)
+	}
+	if status.ExitStatus() != 128+int(syscall.SIGXFSZ) {
+		t.Errorf("ended with %v, want SIGXFSZ", status)
+	}
+}

@@ -15,7 +15,8 @@ import (
 )
 
 // shimName is argv[0] of rota as the shim, followed by: whether to install the
-// filter, how many sockets are inherited, the program's path, its argv.
+// filter, how many sockets are inherited, how large a file it may write, the
+// program's path, its argv.
 const shimName = "rota-launch"
 
 // What the shim tells rota, each a packet: a kind and a text.
@@ -36,15 +37,19 @@ func IsShim() bool { return len(os.Args) > 0 && os.Args[0] == shimName }
 
 // Shim becomes the worker. It does not return.
 func Shim() {
-	if len(os.Args) < 5 {
+	if len(os.Args) < 6 {
 		fmt.Fprintln(os.Stderr, "internal error: the shim was started without a command")
 		os.Exit(ExitCannotRun)
 	}
 	sockets, _ := strconv.Atoi(os.Args[2])
 	control := listener.FirstFD + sockets
-	path, argv := os.Args[3], os.Args[4:]
+	fileSize, _ := strconv.ParseUint(os.Args[3], 10, 64)
+	path, argv := os.Args[4], os.Args[5:]
 	unix.CloseOnExec(control)
 
+	if fileSize > 0 {
+		limitFiles(fileSize)
+	}
 	// The filter is the calling thread's, and so is the exec that keeps it.
 	runtime.LockOSThread()
 	if os.Args[1] == "true" {
@@ -60,6 +65,17 @@ func Shim() {
 		os.Exit(ExitNotFound)
 	}
 	os.Exit(ExitCannotRun)
+}
+
+// limitFiles keeps each file that the command writes below a size, or below the
+// limit that there is already, which may not be raised.
+func limitFiles(bytes uint64) {
+	limit := unix.Rlimit{Cur: bytes, Max: bytes}
+	var had unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_FSIZE, &had) == nil && had.Max < bytes {
+		limit = unix.Rlimit{Cur: had.Max, Max: had.Max}
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_FSIZE, &limit) // lowering it needs no privilege
 }
 
 func installFilter(control int) {
