@@ -260,7 +260,7 @@ func (o *simOutcome) finish(s *simScenario) {
 	if most := 3; o.brakes > most {
 		o.violate("paused %d times, promised are at most %d", o.brakes, most)
 	}
-	if usual := int(s.span/s.interval) * 101 / 100; s.wanted.quiet && o.looks > usual {
+	if usual := int(s.span/s.interval) * 105 / 100; s.wanted.quiet && o.looks > usual {
 		o.violate("%d looks, promised are at most %d", o.looks, usual)
 	}
 }
