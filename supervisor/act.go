@@ -29,6 +29,8 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.measure[a.ID] = true
 		s.sample()
 		return false
+	case policy.Brake:
+		s.brake(a)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
@@ -74,6 +76,9 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	p.drainAt = now
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
 		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	}
+	if a.NoRoom != "" {
+		s.event(Event{Kind: StopFirst, Worker: a.ID, Trigger: a.Trigger, Reason: a.NoRoom})
 	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()

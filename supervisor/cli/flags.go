@@ -54,8 +54,10 @@ var schema = []*setting{
 		usage: "samples in a row that must be over it"},
 	{group: groupMemory, name: "memory-metric", kind: "METRIC", def: "private", set: setMemoryMetric,
 		usage: "what it compares: private, rss or pss"},
+	{group: groupMemory, name: "max-total-memory", kind: "SIZE", def: "90%", set: setMaxTotalMemory,
+		usage: "replace the worker that has grown most when all together are over it; off without a limit of the container"},
 	{group: groupMemory, name: "sample-interval", kind: "TIME", def: "1s", set: setSampleInterval,
-		usage: "time between samples"},
+		usage: "time between samples; near a limit down to a tenth of it"},
 
 	{group: groupRestarts, name: "restart-interval", kind: "TIME", def: off, set: setRestartInterval,
 		usage: "replace a worker of this age, like 12h or 1w2d"},

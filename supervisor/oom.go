@@ -1,0 +1,115 @@
+package supervisor
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/docker/go-units"
+)
+
+// dying is how long a process may take to end that the kernel has chosen to
+// kill: it gives its memory back first, some seconds for tens of GiB.
+const dying = 5 * time.Second
+
+// kills keeps account of the processes of our control group that the kernel
+// killed for want of memory. It counts each before it kills it, so the end of a
+// process always finds its kill counted; but the count may be seen long before
+// the end is.
+type kills struct {
+	total uint64      // as last read; it never falls
+	open  []time.Time // when those were seen of which nobody's end is known yet, oldest first
+}
+
+// count takes over what the counter says. A reading that was overtaken by a
+// younger one says nothing new.
+func (k *kills) count(total uint64, now time.Time) {
+	// Nobody is killed so often: it is another group's counter.
+	for range min(total-min(total, k.total), 1000) {
+		k.open = append(k.open, now)
+	}
+	k.total = max(k.total, total)
+}
+
+// claim lays one kill to the account of a process that has ended.
+func (k *kills) claim() bool {
+	if len(k.open) == 0 {
+		return false
+	}
+	k.open = k.open[1:]
+	return true
+}
+
+// unclaimed are the kills of which no worker's leader has ended in time, and
+// since when. They are told once.
+func (k *kills) unclaimed(now time.Time) (n int, since time.Time) {
+	for n < len(k.open) && now.Sub(k.open[n]) >= dying {
+		n++
+	}
+	if n > 0 {
+		since, k.open = k.open[0], k.open[n:]
+	}
+	return n, since
+}
+
+// outOfMemory tells whether it was the kernel that killed a worker whose leader
+// has just ended, for want of memory; empty if not.
+func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
+	if !slain(p.status) || s.fleet.Find(p.id).Killed || s.config.StopSignal == syscall.SIGKILL && (p.groupTold || !p.signalled.IsZero()) {
+		return ""
+	}
+	if n, err := s.container.OOMKills(); err == nil {
+		s.kills.count(n, now)
+	}
+	if !s.kills.claim() {
+		return ""
+	}
+	text := "the kernel killed it for want of memory: " + s.shortage(now)
+	if p.usage.RSS > 0 {
+		text += fmt.Sprintf("; it had %s when last looked at", units.BytesSize(float64(p.usage.Private)))
+	}
+	return text
+}
+
+// slain tells whether a process ended by SIGKILL, or as a shell does whose
+// command ended so.
+func slain(status syscall.WaitStatus) bool {
+	return exitCodeOf(status) == 128+int(syscall.SIGKILL)
+}
+
+// shortage says how much there was and how much was needed.
+func (s *Supervisor) shortage(now time.Time) string {
+	c := s.contained
+	if c.Limit.Bytes == 0 {
+		return "how much there was cannot be read"
+	}
+	whose := "the container may have"
+	if c.Machine {
+		whose = "the machine has"
+	}
+	return fmt.Sprintf("%s %s, and %s of it could not be taken back %s before", whose,
+		units.BytesSize(float64(c.Limit.Bytes)), units.BytesSize(float64(c.Unreclaimable)), now.Sub(s.containedAt).Round(time.Millisecond))
+}
+
+// tellKills tells of processes killed for memory that were no worker's leader:
+// those of a server with children of its own, or not of a worker at all. A
+// worker is named if no other has lost a process since.
+func (s *Supervisor) tellKills(now time.Time) {
+	n, since := s.kills.unclaimed(now)
+	if n == 0 {
+		return
+	}
+	e := Event{Kind: OOMKill, Reason: s.shortage(now), Message: fmt.Sprintf("%d of the container's processes, none of them a worker's first", n)}
+	losers := 0
+	for _, p := range s.processes {
+		// A look just before may have found the process gone that was counted just after.
+		if !p.shrank.IsZero() && !p.shrank.Before(since.Add(-s.config.Policy.SampleInterval)) {
+			losers++
+			e.Worker = p.id
+		}
+	}
+	if losers != 1 {
+		e.Worker = 0
+	}
+	s.event(e)
+}
