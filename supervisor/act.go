@@ -31,6 +31,8 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		return false
 	case policy.Brake:
 		s.brake(a)
+	case policy.Resume:
+		s.resume(a)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)

@@ -24,7 +24,7 @@ func (s *Supervisor) contain(c procstats.Container, err error, now time.Time) {
 		return // there is nothing to be read
 	}
 	s.contained, s.containedAt = c, now
-	s.fleet.Contain(policy.Container{Limit: c.Limit.Bytes, Needed: c.Unreclaimable, Group: !c.Machine})
+	s.fleet.Contain(s.config.Policy, policy.Container{Limit: c.Limit.Bytes, Needed: c.Unreclaimable, Group: !c.Machine}, now)
 	s.kills.count(c.Events.OOMKill, now)
 	s.tellKills(now)
 }

@@ -33,7 +33,7 @@ const (
 	Reloaded       Kind = "configuration read again"
 	StopFirst      Kind = "stop first"                // a cycle has no room for two workers at once; the reason has the numbers
 	MemoryPaused   Kind = "memory cycles paused"      // since they do not help
-	MemoryResumed  Kind = "memory cycles resumed"     // since what made them futile may have changed
+	MemoryResumed  Kind = "memory cycles resumed"     // since they may help again
 	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
 	Note           Kind = "note"                      // for whoever looks for the reason of something
 	Warning        Kind = "warning"

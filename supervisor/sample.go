@@ -74,12 +74,12 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 		}
 	}
 	s.contain(m.container, m.err, now)
-	s.samples.Reset(s.pace(now))
+	s.samples.Reset(s.pace())
 }
 
 // pace is how soon to look again.
-func (s *Supervisor) pace(now time.Time) time.Duration {
-	return max(policy.Pace(s.config.Policy, now, s.fleet), s.sampleWork*sampleShare)
+func (s *Supervisor) pace() time.Duration {
+	return max(policy.Pace(s.config.Policy, s.fleet), s.sampleWork*sampleShare)
 }
 
 // observe takes over a look at one worker.
@@ -112,7 +112,7 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, measured bool, now t
 	s.fleet.Observe(config, u.ID, policy.Sample{
 		Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.PSS + u.Swap, Shared: shared, Exact: exact,
 	}, now)
-	p.foreseen = s.fleet.Foresee(config, now, w)
+	p.foreseen = s.fleet.Foresee(w)
 }
 
 // denied warns, once for each release, that the memory of a worker cannot be read.
