@@ -50,6 +50,7 @@ type (
 	}
 	// sampled: the memory of the workers and of the container was read.
 	sampled struct {
+		at        time.Time // when it began
 		usages    []procstats.Usage
 		targets   []procstats.Target // in the same order
 		container procstats.Container

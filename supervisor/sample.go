@@ -37,9 +37,9 @@ func (s *Supervisor) sample() {
 	}
 	s.sampling = true
 	go func() {
-		m := sampled{targets: targets}
+		m := sampled{at: time.Now(), targets: targets}
 		m.work = threadTime(func() {
-			m.usages = s.sampler.Sample(time.Now(), targets)
+			m.usages = s.sampler.Sample(m.at, targets)
 			m.container, m.err = s.container.Container()
 		})
 		m.cost = s.sampler.Cost()
@@ -70,7 +70,7 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 	s.sampleWork += (m.work - s.sampleWork) / sampleMemory
 	for i, u := range m.usages {
 		if p := s.processes[u.ID]; p != nil {
-			s.observe(p, u, m.targets[i].Measure, now)
+			s.observe(p, u, m.targets[i].Measure || u.Measured.Equal(m.at), now)
 		}
 	}
 	s.contain(m.container, m.err, now)
@@ -82,8 +82,9 @@ func (s *Supervisor) pace() time.Duration {
 	return max(policy.Pace(s.config.Policy, s.fleet), s.sampleWork*sampleShare)
 }
 
-// observe takes over a look at one worker.
-func (s *Supervisor) observe(p *process, u procstats.Usage, measured bool, now time.Time) {
+// observe takes over a look at one worker. One that was asked to be exact counts as
+// that also where it could not be: it will not be better.
+func (s *Supervisor) observe(p *process, u procstats.Usage, exact bool, now time.Time) {
 	if u.Err != nil && procstats.Gone(u.Err) {
 		return
 	}
@@ -94,11 +95,11 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, measured bool, now t
 		p.shrank = now
 	}
 	p.usage = u
-	exact := measured || u.Denied
 	if exact {
 		delete(s.measure, u.ID)
 	}
 	if u.Denied {
+		exact = true
 		s.denied(p, "smaps_rollup", "its memory is an upper bound, which counts what its processes share more than once")
 	}
 	w := s.fleet.Find(u.ID)
