@@ -196,6 +196,9 @@ func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
 		return
 	}
 	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
+	slot := f.Slots[w.Slot] // a successor may start before it has gone
+	slot.Left = a.Trigger
+	f.Slots[w.Slot] = slot
 	if a.Trigger == Memory || a.Trigger == Total {
 		f.noteCycle(c, w, now)
 	}

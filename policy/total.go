@@ -27,27 +27,51 @@ type budget struct {
 	used    int64
 	limit   int64
 	hard    bool   // the container itself is about to be full
+	surge   bool   // it is kept free for a surge, and not needed otherwise
 	what    string // that uses it, for messages
 }
 
-// budget is the tighter of the two.
+// budget is the tightest of them.
 func (f *Fleet) budget(c Config) budget {
 	if c.MaxTotalMemory <= 0 {
 		return budget{}
 	}
 	total := f.Total()
 	b := budget{limited: true, room: c.MaxTotalMemory - total, used: total, limit: c.MaxTotalMemory, what: "all workers together have"}
-	if k := f.Container; k.Group && k.Limit > 0 {
-		most := int64(groupShare * float64(k.Limit))
-		if c.MaxTotalMemory <= k.Limit {
-			most = max(most, c.MaxTotalMemory)
-		}
-		if room := most - k.Needed; room < b.room {
-			b = budget{limited: true, room: room, used: k.Needed, limit: most, what: "the container needs"}
-		}
-		b.hard = float64(k.Needed) > hardShare*float64(k.Limit)
+	k := f.Container
+	if !k.Group || k.Limit <= 0 {
+		return b
+	}
+	most := int64(groupShare * float64(k.Limit))
+	if c.MaxTotalMemory <= k.Limit {
+		most = max(most, c.MaxTotalMemory)
+	}
+	if room := most - k.Needed; room < b.room {
+		b = budget{limited: true, room: room, used: k.Needed, limit: most, what: "the container needs"}
+	}
+	b.hard = float64(k.Needed) > hardShare*float64(k.Limit)
+	// Twice the reserve of a surge: that it does not fit is found out after some samples.
+	if line := k.Limit - 2*k.Limit/reserveShare - f.freshSize(c); f.keepsRoom(c, b, line) {
+		b.room, b.used, b.limit, b.surge = line-k.Needed, k.Needed, line, true
+		b.what = "for a fresh worker still to fit beside the others, the container needs"
 	}
 	return b
+}
+
+// keepsRoom tells whether workers are to be cycled before a surge does not fit
+// any more, rather than when the budget is used up: where that leaves them at
+// least half of what they might grow by otherwise.
+func (f *Fleet) keepsRoom(c Config, b budget, line int64) bool {
+	if c.MaxSurge == 0 || f.freshSize(c) == 0 || line-f.Container.Needed >= b.room {
+		return false
+	}
+	var grown int64
+	for i := range f.Workers {
+		if w := &f.Workers[i]; w.State == Ready && w.trend != nil {
+			grown += max(0, w.Private-w.base)
+		}
+	}
+	return line-f.Container.Needed+grown >= (b.room+grown)/2
 }
 
 // Contain notes a look at the container. It comes after the looks at the workers
@@ -67,21 +91,22 @@ func (f *Fleet) Contain(c Config, k Container, now time.Time) {
 }
 
 // overBudget says in what way the budget is overdrawn for long enough, or will be
-// before a cycle that begins now would be over; empty if it is not.
+// before a cycle that begins now would be over; empty if it is not. over is
+// whether it is overdrawn already, and not just what is kept free for a surge.
 func (f *Fleet) overBudget(c Config) (why string, over bool) {
 	b := f.budget(c)
 	if !b.limited {
 		return "", false
 	}
 	if f.overTotal >= c.MemorySamples || f.overTotal > 0 && b.hard {
-		return fmt.Sprintf("%s %s of %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
+		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), !b.surge
 	}
 	var gain float64
 	for i := range f.Workers {
 		gain += f.gains(&f.Workers[i], f.learned.lead(c))
 	}
 	if gain > 0 && float64(b.room) < gain {
-		return fmt.Sprintf("%s %s of %s and would have %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
+		return fmt.Sprintf("%s %s of at most %s, and %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
 			size(int64(gain)), f.learned.cycle(c).Round(100*time.Millisecond)), false
 	}
 	return "", false

@@ -34,6 +34,9 @@ type level struct {
 	n      int // points ever closed
 	open   point
 	some   bool // open holds something
+
+	fitted int // n when fit was made: a level changes seldom, and the wider the less
+	fit    fit
 }
 
 type point struct {
@@ -129,14 +132,15 @@ func (t *trend) shift(bytes int64) {
 		}
 		l.open.low += bytes
 		l.open.high += bytes
+		l.fit.high += float64(bytes)
 	}
-	t.last, t.before, t.crest = t.last+bytes, t.before+bytes, t.crest+bytes
+	t.last, t.before, t.crest, t.fell = t.last+bytes, t.before+bytes, t.crest+bytes, t.fell+bytes
 }
 
 // outlook is steady growth, as one level shows it.
 type outlook struct {
 	now     float64 // bytes by now
-	rate    float64 // bytes a second
+	rate    float64 // bytes a second by now
 	keeps   float64 // the part of rate that is left a quarter later: 1 if it does not slow down
 	quarter float64 // seconds
 	window  time.Duration
@@ -151,49 +155,71 @@ const (
 	slowing = 0.64
 )
 
-// read finds steady growth in a level: it rises from each quarter of its stretch
-// to the next. false if there is none, or too little to tell.
+// fit is what the closed points of a level say by themselves.
+type fit struct {
+	steady  bool    // it grows from each quarter of its stretch to the next
+	high    float64 // bytes at the middle of the last quarter, at the most
+	at      float64 // that middle, in seconds since the trend began
+	rate    float64 // bytes a second, half a quarter before that
+	keeps   float64 // the part of it that is left a quarter later
+	quarter float64 // seconds
+	from    time.Duration
+	window  time.Duration
+}
+
+// read finds steady growth in a level; false if there is none, or too little to tell.
 func (l *level) read(t *trend, now time.Time) (outlook, bool) {
-	size := min(l.n, trendPoints) / 4
-	if size*4 < leastPoints {
+	if l.fitted != l.n {
+		l.fitted, l.fit = l.n, l.refit()
+	}
+	f := l.fit
+	if !f.steady {
 		return outlook{}, false
 	}
+	o := outlook{keeps: f.keeps, quarter: f.quarter, window: f.window, floors: t.falls > 1 && t.fallT >= f.from}
+	o.rate = f.rate * math.Sqrt(f.keeps)
+	since := now.Sub(t.began).Seconds() - f.at
+	o.now = f.high + o.grown(since)
+	o.rate *= math.Pow(f.keeps, since/f.quarter)
+	return o, true
+}
+
+func (l *level) refit() fit {
+	size := min(l.n, trendPoints) / 4
+	if size*4 < leastPoints {
+		return fit{}
+	}
 	at := func(i int) point { return l.points[(l.n-4*size+i)%trendPoints] }
-	var lows [4]float64
-	var times [4]float64
+	var lows, times [4]float64
+	var highs [trendPoints / 4]int64
 	for q := range lows {
 		var values [trendPoints / 4]int64
 		for i := range size {
-			values[i] = at(q*size + i).low
-			times[q] += at(q*size+i).at.Seconds() / float64(size)
+			p := at(q*size + i)
+			values[i], highs[i] = p.low, p.high
+			times[q] += p.at.Seconds() / float64(size)
 		}
 		lows[q] = median(values[:size])
 	}
-	first, last := at(0), at(4*size-1)
 	var moved float64
 	for i := range 4*size - 1 {
 		moved += math.Abs(float64(at(i+1).low - at(i).low))
 	}
+	first, last := at(0), at(4*size-1)
 	gain := float64(last.low - first.low)
 	if moved == 0 || gain < leastGain*moved || lows[1] <= lows[0] || lows[2] <= lows[1] || lows[3] <= lows[2] {
-		return outlook{}, false
+		return fit{}
 	}
 	early := (lows[1] - lows[0]) / (times[1] - times[0])
 	late := (lows[3] - lows[2]) / (times[3] - times[2])
-	o := outlook{
-		rate: late, keeps: 1, quarter: (times[3] - times[0]) / 3, window: last.at - first.at,
-		floors: t.falls > 1 && t.fallT >= first.at,
+	f := fit{
+		steady: true, high: median(highs[:size]), at: times[3], rate: late, keeps: 1,
+		quarter: (times[3] - times[0]) / 3, from: first.at, window: last.at - first.at,
 	}
 	if part := late / early; part < slowing {
-		o.keeps = math.Sqrt(part)
+		f.keeps = math.Sqrt(part)
 	}
-	var highs [trendPoints / 4]int64
-	for i := range size {
-		highs[i] = at(3*size + i).high
-	}
-	age := now.Sub(t.began).Seconds()
-	o.now = median(highs[:size]) + o.grown(age-times[3])
-	return o, true
+	return f
 }
 
 // grown is how much is gained in so many seconds.
