@@ -17,18 +17,26 @@ const dying = 5 * time.Second
 // process always finds its kill counted; but the count may be seen long before
 // the end is.
 type kills struct {
-	total uint64      // as last read; it never falls
+	total uint64      // as last read
+	read  time.Time   // when that was
 	open  []time.Time // when those were seen of which nobody's end is known yet, oldest first
 }
 
-// count takes over what the counter says. A reading that was overtaken by a
-// younger one says nothing new.
-func (k *kills) count(total uint64, now time.Time) {
+// count takes over what the counter said at a time or just after it. A reading
+// that was overtaken by a younger one says nothing new. The counter falls when
+// a group within ours is removed, or when rota is moved to another one.
+func (k *kills) count(total uint64, at time.Time) {
+	if at.Before(k.read) {
+		return
+	}
+	if k.read.IsZero() {
+		k.total = total // those were before our time
+	}
 	// Nobody is killed so often: it is another group's counter.
 	for range min(total-min(total, k.total), 1000) {
-		k.open = append(k.open, now)
+		k.open = append(k.open, at)
 	}
-	k.total = max(k.total, total)
+	k.total, k.read = total, at
 }
 
 // claim lays one kill to the account of a process that has ended.
@@ -99,7 +107,11 @@ func (s *Supervisor) tellKills(now time.Time) {
 	if n == 0 {
 		return
 	}
-	e := Event{Kind: OOMKill, Reason: s.shortage(now), Message: fmt.Sprintf("%d of the container's processes, none of them a worker's first", n)}
+	whose := "container's"
+	if s.contained.Machine {
+		whose = "machine's"
+	}
+	e := Event{Kind: OOMKill, Reason: s.shortage(now), Message: fmt.Sprintf("%d of the %s processes, none of them a worker's first", n, whose)}
 	losers := 0
 	for _, p := range s.processes {
 		// A look just before may have found the process gone that was counted just after.

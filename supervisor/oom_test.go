@@ -183,13 +183,30 @@ func TestAKillCountsOnce(t *testing.T) {
 	if want := []string{ExitOOM, ExitOOM, ExitCrash}; !slices.Equal(exits, want) {
 		t.Errorf("%q, want %q", exits, want)
 	}
-	// A look that was begun before tells of kills that are accounted for.
-	f.container.now.Events.OOMKill--
-	f.looks()
+	// A look that was begun before tells nothing of those.
+	late := sampled{at: f.now.Add(-time.Millisecond), container: f.container.now}
+	late.container.Events.OOMKill--
+	f.onSampled(late, f.now)
 	f.now = f.now.Add(dying)
 	f.looks()
 	if len(f.kills.open) > 0 || len(f.of(OOMKill)) > 0 {
 		t.Errorf("%v, %+v", f.kills, f.of(OOMKill))
+	}
+}
+
+// A group of its own that a worker had is gone, and the kills that it counted.
+func TestACounterThatFalls(t *testing.T) {
+	f := newFixture(t, 2)
+	f.container.now.Events.OOMKill = 0
+	f.now = f.now.Add(time.Second)
+	f.looks(nil, nil)
+	f.container.now.Events.OOMKill = 1
+	f.now = f.now.Add(time.Second)
+	if e := f.ends(0, killed); e.Exit != ExitOOM {
+		t.Errorf("%+v", e)
+	}
+	if e := f.ends(1, killed); e.Exit != ExitCrash {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 			s.observe(p, u, m.targets[i].Measure || u.Measured.Equal(m.at), now)
 		}
 	}
-	s.contain(m.container, m.err, now)
+	s.contain(m.container, m.err, m.at, now)
 	s.samples.Reset(s.pace())
 }
 
