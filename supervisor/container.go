@@ -20,7 +20,7 @@ func (s *Supervisor) contain(c procstats.Container, err error, at, now time.Time
 		s.warn("container", "%v: limits of the container are not heeded", err)
 		return
 	}
-	s.kills.count(c.Events.OOMKill, at)
+	s.countKills(c.Events.OOMKill, at, now)
 	s.tellKills(now)
 	if c.Limit.Bytes == 0 {
 		return // there is nothing to be read

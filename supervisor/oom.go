@@ -20,23 +20,27 @@ type kills struct {
 	total uint64      // as last read
 	read  time.Time   // when that was
 	open  []time.Time // when those were seen of which nobody's end is known yet, oldest first
+	short string      // what there was and what was needed before the last of them
 }
 
 // count takes over what the counter said at a time or just after it. A reading
 // that was overtaken by a younger one says nothing new. The counter falls when
-// a group within ours is removed, or when rota is moved to another one.
-func (k *kills) count(total uint64, at time.Time) {
+// a group within ours is removed, or when rota is moved to another one. It
+// reports whether anybody was killed since the last reading.
+func (k *kills) count(total uint64, at time.Time) bool {
 	if at.Before(k.read) {
-		return
+		return false
 	}
 	if k.read.IsZero() {
 		k.total = total // those were before our time
 	}
 	// Nobody is killed so often: it is another group's counter.
-	for range min(total-min(total, k.total), 1000) {
+	n := min(total-min(total, k.total), 1000)
+	for range n {
 		k.open = append(k.open, at)
 	}
 	k.total, k.read = total, at
+	return n > 0
 }
 
 // claim lays one kill to the account of a process that has ended.
@@ -60,6 +64,14 @@ func (k *kills) unclaimed(now time.Time) (n int, since time.Time) {
 	return n, since
 }
 
+// countKills takes a reading of the counter over that began at a time. What was
+// needed is of interest as it was before: who is killed needs nothing.
+func (s *Supervisor) countKills(total uint64, at, now time.Time) {
+	if s.kills.count(total, at) {
+		s.kills.short = s.shortage(now)
+	}
+}
+
 // outOfMemory tells whether it was the kernel that killed a worker whose leader
 // has just ended, for want of memory; empty if not.
 func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
@@ -67,12 +79,12 @@ func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
 		return ""
 	}
 	if n, err := s.container.OOMKills(); err == nil {
-		s.kills.count(n, now)
+		s.countKills(n, now, now)
 	}
 	if !s.kills.claim() {
 		return ""
 	}
-	text := "the kernel killed it for want of memory: " + s.shortage(now)
+	text := "the kernel killed it for want of memory: " + s.kills.short
 	if p.usage.RSS > 0 {
 		text += fmt.Sprintf("; it had %s when last looked at", units.BytesSize(float64(p.usage.Private)))
 	}
@@ -85,7 +97,7 @@ func slain(status syscall.WaitStatus) bool {
 	return exitCodeOf(status) == 128+int(syscall.SIGKILL)
 }
 
-// shortage says how much there was and how much was needed.
+// shortage says how much there was and how much was needed at the last look.
 func (s *Supervisor) shortage(now time.Time) string {
 	c := s.contained
 	if c.Limit.Bytes == 0 {
@@ -111,7 +123,7 @@ func (s *Supervisor) tellKills(now time.Time) {
 	if s.contained.Machine {
 		whose = "machine's"
 	}
-	e := Event{Kind: OOMKill, Reason: s.shortage(now), Message: fmt.Sprintf("%d of the %s processes, none of them a worker's first", n, whose)}
+	e := Event{Kind: OOMKill, Reason: s.kills.short, Message: fmt.Sprintf("%d of the %s processes, and no worker's first one", n, whose)}
 	losers := 0
 	for _, p := range s.processes {
 		// A look just before may have found the process gone that was counted just after.

@@ -142,10 +142,12 @@ func TestWhoKilledAWorker(t *testing.T) {
 				f.fleet.Finish(policy.Kill{ID: id}, f.now)
 			}
 			f.container.now.Events.OOMKill += c.kills
-			if c.before {
-				f.looks(nil)
-			}
 			f.now = f.now.Add(100 * time.Millisecond)
+			if c.before {
+				f.container.now.Unreclaimable = 20 * mib // when it has gone
+				f.looks(nil)
+				f.now = f.now.Add(time.Second)
+			}
 			e := f.ends(0, c.status)
 			if c.leave {
 				e = f.of(WorkerExited)[0]
