@@ -105,7 +105,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 		messages: make(chan message, 64), done: make(chan struct{}),
 		fleet:    policy.NewFleet(config.Workers, time.Now()),
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
-		sampler: procstats.NewSampler(procstats.Host), container: procstats.Host, measure: map[uint64]bool{}, warned: map[string]bool{},
+		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
 		opened: map[*listener.Socket]bool{},
 	}
 	if config.Accept == AcceptFront {
