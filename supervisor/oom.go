@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+
+	"rota/policy"
+	"rota/procstats"
 )
 
 // dying is how long a process may take to end that the kernel has chosen to
@@ -72,16 +75,22 @@ func (s *Supervisor) countKills(total uint64, at, now time.Time) {
 	}
 }
 
-// outOfMemory tells whether it was the kernel that killed a worker whose leader
-// has just ended, for want of memory; empty if not.
+// outOfMemory tells whether it was the kernel that ended a worker whose leader
+// has just ended, for want of memory, and with what numbers; empty if not.
 func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
-	if !slain(p.status) || s.fleet.Find(p.id).Killed || s.config.StopSignal == syscall.SIGKILL && (p.groupTold || !p.signalled.IsZero()) {
+	w := s.fleet.Find(p.id)
+	if w.Killed || s.config.StopSignal == syscall.SIGKILL && (p.groupTold || !p.signalled.IsZero()) {
+		return ""
+	}
+	// What leads a server may survive it, and then end in any way of its own.
+	behind := p.status.Exited() && (w.State == policy.Starting || w.State == policy.Ready)
+	if !slain(p.status) && !behind {
 		return ""
 	}
 	if n, err := s.container.OOMKills(); err == nil {
 		s.countKills(n, now, now)
 	}
-	if !s.kills.claim() {
+	if !slain(p.status) && s.othersLost(p) || !s.kills.claim() {
 		return ""
 	}
 	text := "the kernel killed it for want of memory: " + s.kills.short
@@ -96,6 +105,31 @@ func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
 func slain(status syscall.WaitStatus) bool {
 	return exitCodeOf(status) == 128+int(syscall.SIGKILL)
 }
+
+// othersLost tells whether a worker but p has lost a process since somebody was
+// killed of whom nothing is known yet, so that it may have been that one.
+func (s *Supervisor) othersLost(p *process) bool {
+	if len(s.kills.open) == 0 {
+		return false
+	}
+	for _, o := range s.processes {
+		if o == p {
+			continue
+		}
+		if o.lostSince(s.kills.open[0].Add(-s.config.Policy.SampleInterval)) {
+			return true
+		}
+		for _, pid := range o.usage.PIDs {
+			if stat, err := procstats.Host.Stat(pid); pid != o.pid && (err != nil || stat.State == 'Z') {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lostSince tells whether a process of the worker's was found to have gone since t.
+func (p *process) lostSince(t time.Time) bool { return !p.shrank.IsZero() && !p.shrank.Before(t) }
 
 // shortage says how much there was and how much was needed at the last look.
 func (s *Supervisor) shortage(now time.Time) string {
@@ -127,7 +161,7 @@ func (s *Supervisor) tellKills(now time.Time) {
 	losers := 0
 	for _, p := range s.processes {
 		// A look just before may have found the process gone that was counted just after.
-		if !p.shrank.IsZero() && !p.shrank.Before(since.Add(-s.config.Policy.SampleInterval)) {
+		if p.lostSince(since.Add(-s.config.Policy.SampleInterval)) {
 			losers++
 			e.Worker = p.id
 		}

@@ -111,6 +111,8 @@ const (
 	killed  = syscall.WaitStatus(syscall.SIGKILL)
 	exit137 = syscall.WaitStatus(137 << 8)
 	exit1   = syscall.WaitStatus(1 << 8)
+
+	segfault = syscall.WaitStatus(syscall.SIGSEGV)
 )
 
 func TestWhoKilledAWorker(t *testing.T) {
@@ -127,7 +129,10 @@ func TestWhoKilledAWorker(t *testing.T) {
 		"counted long before":            {killed, 1, true, false, false, ExitOOM},
 		"in a shell":                     {exit137, 1, false, false, false, ExitOOM},
 		"a shell, by hand":               {exit137, 0, false, false, false, ExitCrash},
-		"another end, a child killed":    {exit1, 1, false, false, false, ExitCrash},
+		"a shell that went on":           {exit1, 1, false, false, false, ExitOOM},
+		"a shell that went on, by hand":  {exit1, 0, false, false, false, ExitCrash},
+		"told to go, a child killed":     {exit1, 1, false, true, false, ExitDrained},
+		"a crash, a child killed":        {segfault, 1, false, false, false, ExitCrash},
 		"while it drained":               {killed, 1, false, true, false, ExitOOM},
 		"by rota, a child by the kernel": {killed, 1, false, true, true, ExitKilled},
 	} {
@@ -193,6 +198,26 @@ func TestAKillCountsOnce(t *testing.T) {
 	f.looks()
 	if len(f.kills.open) > 0 || len(f.of(OOMKill)) > 0 {
 		t.Errorf("%v, %+v", f.kills, f.of(OOMKill))
+	}
+}
+
+// A server that ends by itself just after another one has lost a child to the
+// kernel was not killed by it.
+func TestAnEndBesideAKill(t *testing.T) {
+	for name, children := range map[string][]int{"seen in a look": nil, "not seen yet": {20}} {
+		f := newFixture(t, 2)
+		f.looks(nil, []int{20})
+		f.container.now.Events.OOMKill++
+		f.now = f.now.Add(time.Second)
+		f.looks(nil, children)
+		if e := f.ends(0, exit1); e.Exit != ExitCrash {
+			t.Errorf("%s: %+v", name, e)
+		}
+		f.now = f.now.Add(dying)
+		f.looks()
+		if got := f.of(OOMKill); len(got) != 1 {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 
