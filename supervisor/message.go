@@ -52,7 +52,6 @@ type (
 	sampled struct {
 		at        time.Time // when it began
 		usages    []procstats.Usage
-		targets   []procstats.Target // in the same order
 		container procstats.Container
 		err       error         // of container
 		cost      time.Duration // of usages, on the clock

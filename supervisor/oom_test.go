@@ -72,7 +72,6 @@ func (f *fixture) looks(children ...[]int) {
 	m := sampled{at: f.now, container: f.container.now, err: f.container.err}
 	for slot, pids := range children {
 		p := f.in(slot)
-		m.targets = append(m.targets, procstats.Target{ID: p.id, PID: p.pid})
 		u := procstats.Usage{ID: p.id, PIDs: []int{p.pid}, RSS: 240 * mib, Private: 240 * mib, PSS: 240 * mib}
 		for _, child := range pids {
 			u.PIDs = append(u.PIDs, nobody+child)

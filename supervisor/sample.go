@@ -37,7 +37,7 @@ func (s *Supervisor) sample() {
 	}
 	s.sampling = true
 	go func() {
-		m := sampled{at: time.Now(), targets: targets}
+		m := sampled{at: time.Now()}
 		m.work = threadTime(func() {
 			m.usages = s.sampler.Sample(m.at, targets)
 			m.container, m.err = s.container.Container()
@@ -68,9 +68,9 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 	s.sampling = false
 	s.sampleCost = m.cost
 	s.sampleWork += (m.work - s.sampleWork) / sampleMemory
-	for i, u := range m.usages {
+	for _, u := range m.usages {
 		if p := s.processes[u.ID]; p != nil {
-			s.observe(p, u, m.targets[i].Measure || u.Measured.Equal(m.at), now)
+			s.observe(p, u, now)
 		}
 	}
 	s.contain(m.container, m.err, m.at, now)
@@ -82,10 +82,18 @@ func (s *Supervisor) pace() time.Duration {
 	return max(policy.Pace(s.config.Policy, s.fleet), s.sampleWork*sampleShare)
 }
 
-// observe takes over a look at one worker. One that was asked to be exact counts as
-// that also where it could not be: it will not be better.
-func (s *Supervisor) observe(p *process, u procstats.Usage, exact bool, now time.Time) {
-	if u.Err != nil && procstats.Gone(u.Err) {
+// observe takes over a look at one worker. One that did not see all of it is no
+// sample: nothing is to be decided on a part.
+func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
+	if u.Hidden {
+		s.denied(p, "status", "its memory is not known and no limit is heeded")
+		p.usage = u
+		return
+	}
+	if u.Err != nil {
+		if !procstats.Gone(u.Err) {
+			s.warn(fmt.Sprintf("sample %d", p.generation), "%v: the memory of worker process %d is not known and no limit is heeded", u.Err, p.pid)
+		}
 		return
 	}
 	if len(u.PIDs) > 1 && !slices.Equal(u.PIDs, p.usage.PIDs) {
@@ -95,12 +103,15 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, exact bool, now time
 		p.shrank = now
 	}
 	p.usage = u
+	exact := u.Fresh || u.Denied || u.Unsupported // then there is nothing better to be had
 	if exact {
 		delete(s.measure, u.ID)
 	}
 	if u.Denied {
-		exact = true
 		s.denied(p, "smaps_rollup", "its memory is an upper bound, which counts what its processes share more than once")
+	}
+	if u.Unsupported && len(u.PIDs) > 1 {
+		s.warn("smaps_rollup", "this kernel has no smaps_rollup: what the processes of a worker share is counted more than once")
 	}
 	w := s.fleet.Find(u.ID)
 	if s.front == nil && w.State == policy.Ready {
@@ -111,7 +122,7 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, exact bool, now time
 	// each; a single process that was executed shares none worth counting.
 	shared := len(u.PIDs) > 1 || config.MemoryMetric == MetricPSS
 	s.fleet.Observe(config, u.ID, policy.Sample{
-		Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.PSS + u.Swap, Shared: shared, Exact: exact,
+		Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.Proportional, Shared: shared, Exact: exact,
 	}, now)
 	p.foreseen = s.fleet.Foresee(w)
 }

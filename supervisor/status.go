@@ -54,8 +54,8 @@ type WorkerStatus struct {
 	LazyFree    int64 // given back by the program, and not yet taken by the kernel
 	HugePages   int64 // anonymous memory in pages of 2 MiB, of which a part may never have been used
 
-	MinorFaults uint64 // pages that were there already
-	MajorFaults uint64 // pages that had to be read from a disk
+	MinorFaults int64 // page faults served from memory
+	MajorFaults int64 // and from a disk
 
 	Measured bool            // PSS and Shared were read from the kernel at least once
 	Sampled  bool            // there is a sample at all
@@ -103,5 +103,8 @@ func (s *Supervisor) publish(now time.Time) {
 // costs takes over what was last read of a worker's memory.
 func (ws *WorkerStatus) costs(u *procstats.Usage) {
 	ws.RSS, ws.PSS, ws.Private, ws.Shared, ws.Swap, ws.CPU = u.RSS, u.PSS, u.Private, u.Shared, u.Swap, u.CPU
-	ws.Measured, ws.Sampled, ws.Denied = !u.Measured.IsZero(), u.RSS > 0, u.Denied
+	ws.SharedClean, ws.SharedDirty, ws.LazyFree, ws.HugePages = u.SharedClean, u.SharedDirty, u.LazyFree, u.HugePages
+	ws.MinorFaults, ws.MajorFaults = u.MinorFaults, u.MajorFaults
+	ws.Sampled, ws.Denied = u.RSS > 0 && !u.Hidden, u.Denied || u.Hidden
+	ws.Measured = ws.Sampled && !u.Measured.IsZero()
 }
