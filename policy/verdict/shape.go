@@ -116,7 +116,7 @@ func (l *life) floors(a axis) []floor {
 	if to <= from {
 		return nil
 	}
-	var floors []floor
+	floors := make([]floor, 0, n)
 	latest := -1
 	for _, b := range l.buckets {
 		at := min(n-1, int((b.along(a)-from)/(to-from)*float64(n)))
@@ -199,7 +199,7 @@ func (s *shape) settle(l *life) {
 // noise is by how much floors are off from their neighbours, as a standard
 // deviation: from second differences, which a trend does not show in.
 func (l *life) noise() float64 {
-	var off []float64
+	off := make([]float64, 0, maxBuckets)
 	for i := 2; i < len(l.buckets); i++ {
 		a, b, c := l.buckets[i-2].Private, l.buckets[i-1].Private, l.buckets[i].Private
 		off = append(off, math.Abs(float64(a-2*b+c)))

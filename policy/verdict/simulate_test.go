@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -88,7 +90,7 @@ func play(tr trace, seed uint64) outcome {
 		tr.last = 72 * hour
 	}
 	if tr.every == 0 {
-		tr.every = 2 * time.Minute
+		tr.every = 3 * time.Minute
 	}
 	if tr.rate == 0 {
 		tr.rate = 20
@@ -104,7 +106,7 @@ func play(tr trace, seed uint64) outcome {
 		p.born(i, 0)
 	}
 	o := outcome{called: -1, judged: map[Kind]int{}}
-	judge := max(10*time.Second, tr.last/120)
+	judge := max(10*time.Second, tr.last/100)
 	next := judge
 	for now := time.Duration(0); now <= tr.last; now += tr.every {
 		p.look(now)
@@ -128,47 +130,108 @@ func play(tr trace, seed uint64) outcome {
 	return o
 }
 
-// table plays every trace and holds the outcomes against what they are.
-func table(t testing.TB) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%-36s %5s  %6s %6s %6s %6s  %8s %8s %8s\n", "in % of all judgements", "truth", "leak", "bloat", "steady", "unkn.", "first", "latest", "changes")
-	for _, tr := range traces {
-		share := map[Kind]int{}
-		total, changes, last := 0, 0, Verdict{}
-		first, latest := time.Duration(math.MaxInt64), time.Duration(-1)
-		for seed := range uint64(seeds) {
-			o := play(tr, seed)
-			for k, n := range o.judged {
-				share[k] += n
-				total += n
-			}
-			changes += o.changes
-			last = o.end
-			if o.called >= 0 {
-				first, latest = min(first, o.called), max(latest, o.called)
-			}
-			switch {
-			case !tr.leaks && o.judged[Leak] > 0:
-				t.Errorf("%s, seed %d: called a leak after %s", tr.name, seed, o.called)
-			case tr.leaks && (o.called < 0 || o.called > tr.within):
-				t.Errorf("%s, seed %d: called a leak after %s, want %s at most: %s: %s", tr.name, seed, o.called, tr.within, o.end.Kind, o.end.Why)
-			}
+// row sums the pools of a trace up, and says what is wrong with them.
+func row(tr trace) (text string, wrong []string) {
+	share := map[Kind]int{}
+	total, changes, last := 0, 0, Verdict{}
+	first, latest := time.Duration(math.MaxInt64), time.Duration(-1)
+	for seed := range uint64(seeds) {
+		o := play(tr, seed)
+		for k, n := range o.judged {
+			share[k] += n
+			total += n
 		}
-		percent := func(k Kind) float64 { return 100 * float64(share[k]) / float64(total) }
-		truth, when, until := "fine", "-", "-"
-		if tr.leaks {
-			truth = "leak"
+		changes += o.changes
+		last = o.end
+		if o.called >= 0 {
+			first, latest = min(first, o.called), max(latest, o.called)
 		}
-		if latest >= 0 {
-			when, until = took(first), took(latest)
+		switch {
+		case !tr.leaks && o.called >= 0:
+			wrong = append(wrong, fmt.Sprintf("%s, seed %d: called a leak after %s", tr.name, seed, o.called))
+		case tr.leaks && (o.called < 0 || o.called > tr.within):
+			wrong = append(wrong, fmt.Sprintf("%s, seed %d: called a leak after %s, want %s at most: in the end %s: %s", tr.name, seed, o.called, tr.within, o.end.Kind, o.end.Why))
 		}
-		fmt.Fprintf(&text, "%-36s %5s  %6.1f %6.1f %6.1f %6.1f  %8s %8s %8.1f  %s: %s\n", tr.name, truth,
-			percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), when, until, float64(changes)/seeds, last.Kind, last.Why)
 	}
-	return text.String()
+	percent := func(k Kind) float64 { return 100 * float64(share[k]) / float64(total) }
+	truth, when, until := "fine", "-", "-"
+	if tr.leaks {
+		truth = "leak"
+	}
+	if latest >= 0 {
+		when, until = took(first), took(latest)
+	}
+	return fmt.Sprintf("%-36s %5s  %6.1f %6.1f %6.1f %7.1f  %8s %8s %8.1f  %s: %s\n", tr.name, truth,
+		percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), when, until, float64(changes)/seeds, last.Kind, last.Why), wrong
+}
+
+// table plays every trace, and holds the outcomes against what they are.
+func table(t testing.TB) string {
+	rows := make([]string, len(traces))
+	wrong := make([][]string, len(traces))
+	var running sync.WaitGroup
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, tr := range traces {
+		running.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			rows[i], wrong[i] = row(tr)
+		})
+	}
+	running.Wait()
+	for _, all := range wrong {
+		for _, w := range all {
+			t.Error(w)
+		}
+	}
+	return fmt.Sprintf("%-36s %5s  %6s %6s %6s %7s  %8s %8s %8s  %s\n", fmt.Sprintf("%% of judgements of %d pools", seeds), "truth",
+		"leak", "bloat", "steady", "unknown", "leak at", "latest", "changes", "the last pool in the end") + strings.Join(rows, "")
 }
 
 // TestTraces watches pools that leak and pools that do not for days.
 func TestTraces(t *testing.T) {
 	t.Log("\n" + table(t))
+}
+
+// BenchmarkTraces prints what is said of pools that leak and of pools that do not.
+func BenchmarkTraces(b *testing.B) {
+	for b.Loop() {
+		b.Log("\n" + table(b))
+	}
+}
+
+// eight is a ledger with eight workers that were looked at for a day, and 32 lives.
+func eight() (*Ledger, time.Time) {
+	l, at := NewLedger(1), epoch
+	for id := range uint64(8 + maxLives) {
+		l.Began(id, 1, at)
+		for i := range 24 * 60 {
+			at := at.Add(time.Duration(i) * time.Minute)
+			l.Note(id, at, Look{Private: int64(100*mib) + int64(i)*1000, Requests: int64(i) * 1000, CPU: time.Duration(i) * time.Second})
+		}
+		if id >= 8 {
+			l.End(id, ForMemory)
+		}
+	}
+	return l, at.Add(24 * hour)
+}
+
+func BenchmarkNote(b *testing.B) {
+	l := NewLedger(1)
+	l.Began(1, 1, epoch)
+	at, i := epoch, int64(0)
+	for b.Loop() {
+		i++
+		at = at.Add(time.Second)
+		l.Note(1, at, Look{Private: 100<<20 + i<<10, Requests: i, CPU: time.Duration(i)})
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	l, at := eight()
+	b.ReportAllocs()
+	for b.Loop() {
+		at = at.Add(10 * time.Second)
+		l.Judge(at, 1<<30)
+	}
 }

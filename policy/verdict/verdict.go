@@ -38,7 +38,7 @@ const (
 	// variedLeakTime is the same where the load was not even, or where memory grows
 	// with time and not with work. It is longer than a day, so that no morning's
 	// rise is taken for a leak.
-	variedLeakTime = 36 * time.Hour
+	variedLeakTime = 30 * time.Hour
 	// leakLives is how many lives in a row must have grown evenly up to the limit.
 	leakLives = 3
 	// A majority are three of four: 6 of 8 workers.

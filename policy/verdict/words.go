@@ -83,6 +83,7 @@ func (e *evidence) unknown() Verdict {
 	calm := pick(told, func(s *shape) bool { return !s.evenly() && (s.settled() || s.slows()) })
 	longest := told[0].span
 	reached := len(pick(e.ended, func(s *shape) bool { return s.ending == ForMemory }))
+	still := len(pick(told, func(s *shape) bool { return !s.grew || s.settled() }))
 
 	v := Verdict{Kind: Unknown}
 	growing := len(even) > 0 && most(len(even), len(told))
@@ -91,6 +92,8 @@ func (e *evidence) unknown() Verdict {
 	}
 	v.Agreeing, v.Observed = 0, len(e.live)
 	switch {
+	case reached >= leakLives && 2*still >= len(told):
+		v.Why = fmt.Sprintf("%d workers reached the limit, while %d of %d hardly grow: something happens to some alone", reached, still, len(told))
 	case reached > 0 && reached < leakLives && longest < settleTime:
 		v.Why = fmt.Sprintf("%d workers have reached the limit, it takes %d to compare", reached, leakLives)
 	case longest < settleTime:
@@ -101,10 +104,10 @@ func (e *evidence) unknown() Verdict {
 		v.Why = fmt.Sprintf("%d of %d workers have grown evenly for %s: it takes %s at least to tell a leak from a cache that fills",
 			len(even), len(told), took(longest), took(e.patience(even)))
 	case len(even) > 0:
-		v.Why = fmt.Sprintf("%d of %d workers grow evenly, by %s an hour; the others do not",
+		v.Why = fmt.Sprintf("%d of %d workers grow evenly, by %s an hour; the others do not, or not yet",
 			len(even), len(told), size(middle(even, func(s *shape) float64 { return s.perHour })))
 	default:
-		v.Why = fmt.Sprintf("of %d workers, %d have settled, and the others neither grow evenly nor settle", len(told), len(calm))
+		v.Why = fmt.Sprintf("%d of %d workers settle; the others neither settle nor grow evenly", len(calm), len(told))
 	}
 	if growing {
 		v.Why += "; so far " + rates(v)
