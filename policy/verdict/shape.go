@@ -25,6 +25,7 @@ type shape struct {
 	grew             bool    // by more than noise
 	clock            float64 // the ratio per hour rather than per unit of work
 	varied           bool    // the load was not even
+	explained        bool    // memory grew no more than the load did
 	perDay           float64 // bytes, of late
 	perDayHigh       float64 // the same at most, given the noise
 	late             float64 // bytes an hour, in the later part
@@ -49,6 +50,7 @@ const (
 	leastGrowth  = 4 << 20 // bytes; less is no growth
 	leastPortion = 0.05    // of the level; less is no growth
 	leakPortion  = 0.2     // of the level, that a life must have grown by to be evidence of a leak alone
+	risenLoad    = 1.1     // from which ratio of the later load to the earlier a load has risen
 	evenLoad     = 2       // the most that a part of a life may have of the work of another, to be an even load
 )
 
@@ -70,6 +72,7 @@ func (l *life) shape() shape {
 	s.measure(floors)
 	s.settle(l)
 	s.clock = s.ratio
+	s.explained = l.explained()
 	if s.axis == byTime {
 		return s
 	}
@@ -83,6 +86,33 @@ func (l *life) shape() shape {
 		return byClock // what runs by the clock grows at night too
 	}
 	return s
+}
+
+// explained tells whether the load rose from the first half of a life to the
+// second, and memory by no larger part: it may be what more load needs.
+func (l *life) explained() bool {
+	a := byRequests
+	if l.blind {
+		a = byCPU
+	}
+	from, to := l.buckets[0], l.last
+	half := slices.IndexFunc(l.buckets, func(b bucket) bool { return b.age >= from.age+(to.age-from.age)/2 })
+	if half <= 0 {
+		return false
+	}
+	middle := l.buckets[half]
+	before := (middle.along(a) - from.along(a)) / float64(max(middle.age-from.age, 1))
+	after := (to.along(a) - middle.along(a)) / float64(max(to.age-middle.age, 1))
+	return after > risenLoad*before && mean(l.buckets[half:])*before <= mean(l.buckets[:half])*after
+}
+
+// mean is of the private memory of buckets.
+func mean(of []bucket) float64 {
+	sum := 0.0
+	for _, b := range of {
+		sum += float64(b.Private)
+	}
+	return sum / float64(max(len(of), 1))
 }
 
 // uneven tells whether much more was done in some part of a life than in another.
@@ -214,7 +244,7 @@ func (s *shape) leaks() bool {
 	if s.axis == byTime || s.varied {
 		least = variedLeakTime
 	}
-	return s.span >= least && s.evenly() && s.low >= evenLow && s.clock >= slowHigh &&
+	return s.span >= least && s.evenly() && !s.explained && s.low >= evenLow && s.clock >= slowHigh &&
 		s.level-s.first >= leakPortion*s.level
 }
 
@@ -224,9 +254,10 @@ func (s *shape) evenly() bool { return s.told && s.grew && s.even && s.ratio >= 
 // slows tells whether it grew, and ever slower.
 func (s *shape) slows() bool { return s.told && s.grew && s.high < slowHigh }
 
-// settled tells whether it hardly grows any more.
+// settled tells whether it hardly grows any more. What creeps up evenly, however
+// slowly, has not settled.
 func (s *shape) settled() bool {
-	return s.told && s.span >= settleTime && s.perDayHigh <= hardlyADay*s.level
+	return s.told && !s.evenly() && s.span >= settleTime && s.perDayHigh <= hardlyADay*s.level
 }
 
 // flat tells of a settled life whether it hardly ever grew.

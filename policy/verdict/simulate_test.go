@@ -61,6 +61,9 @@ func (p *pool) look(now time.Duration) {
 	if p.daily {
 		load = 1 + 0.8*math.Sin(2*math.Pi*(now.Hours()/24+p.phase))
 	}
+	if p.rising > 0 {
+		load *= 1 + (p.rising-1)*float64(now)/float64(p.last)
+	}
 	for i, w := range p.workers {
 		w.work += p.rate * load * p.every.Seconds() * (0.9 + 0.2*p.r.Float64())
 		age := now - w.began

@@ -32,6 +32,7 @@ type trace struct {
 	workers int           // 0: one to eight, by the seed
 	rate    float64       // requests a second for each worker; 0: 20
 	daily   bool          // the load has a day and a night
+	rising  float64       // by what factor the load has grown in the end; 0: it does not
 	blind   bool          // nobody counts the requests
 	maxAge  time.Duration // at which workers are cycled; 0: never
 	limit   float64       // MiB at which they are; 0: never
@@ -169,6 +170,11 @@ var traces = []trace{
 	{name: "daily load", daily: true, model: following(40, 1)},
 	{name: "daily load, steep", daily: true, model: following(40, 2)},
 	{name: "daily load, not counted", daily: true, blind: true, model: following(100, 1)},
+	{name: "load that rises for days", rising: 4, model: following(40, 1)},
+	{name: "load that doubles in days", rising: 2, model: following(100, 1)},
+	{name: "daily load that rises for days", rising: 4, daily: true, model: following(40, 1)},
+	{name: "log bloat, rising load", rising: 4, model: logBloat(20)},
+	{name: "nothing to do", rate: 0.00001, model: wander(10, 3)},
 	{name: "ratchet", model: ratchet(3)},
 	{name: "ratchet, heavy tail", model: ratchet(2)},
 	{name: "cache of 12 h", model: warmUp(300, 4, 4)},
@@ -184,11 +190,13 @@ var traces = []trace{
 	{name: "one bad worker of 8, cycled", workers: 8, limit: 300, model: one(leak(perRequest(100), flat(80)), flat(80))},
 
 	{name: "leak of 5 MiB/h", leaks: true, within: 9 * hour, model: leak(perRequest(5), flat(80))},
+	{name: "leak of 5 MiB/h, large", leaks: true, within: 48 * hour, model: leak(perRequest(5), flat(500))},
 	{name: "leak of 50 MiB/h", leaks: true, within: 9 * hour, model: leak(perRequest(50), flat(80))},
 	{name: "leak of 50 MiB/h to a limit", leaks: true, within: 16 * hour, limit: 300, model: leak(perRequest(50), flat(80))},
 	{name: "leak of 50 MiB/h, cycled at 12 h", leaks: true, within: 9 * hour, maxAge: 12 * hour, model: leak(perRequest(50), flat(80))},
 	{name: "leak, not counted", leaks: true, blind: true, within: 9 * hour, model: leak(perRequest(20), flat(80))},
 	{name: "leak, daily load", leaks: true, daily: true, within: 48 * hour, model: leak(perRequest(20), flat(80))},
+	{name: "leak, rising load", leaks: true, rising: 4, daily: true, within: 60 * hour, model: leak(perRequest(20), flat(80))},
 	{name: "leak over a daily need", leaks: true, daily: true, last: 144 * hour, within: 96 * hour, model: leak(perRequest(10), following(40, 1))},
 	{name: "leak by the clock, daily load", leaks: true, daily: true, within: 40 * hour, model: hourly(10, flat(80))},
 	{name: "leak after a warm-up", leaks: true, within: 36 * hour, model: leak(perRequest(10), warmUp(60, 0.1, 0.5))},

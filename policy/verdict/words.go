@@ -67,47 +67,32 @@ func (e *evidence) bloat(v Verdict, on []shape) string {
 
 // unknown says what is missing. The growth so far goes with it.
 func (e *evidence) unknown() Verdict {
-	told := pick(e.live, func(s *shape) bool { return s.told })
-	lived := time.Duration(0)
-	for _, s := range e.ended {
-		lived = max(lived, s.span)
-	}
-	if len(told) == 0 || told[0].span < settleTime && lived > 0 && lived < settleTime && len(e.ended) >= leakLives {
-		v := Verdict{Kind: Unknown, Why: "the workers have not been looked at for long enough"}
-		if lived > 0 {
-			v.Why = fmt.Sprintf("no worker lived for more than %s, and that tells nothing yet", took(lived))
-		}
-		return v
-	}
-	even := pick(told, func(s *shape) bool { return s.evenly() })
-	calm := pick(told, func(s *shape) bool { return !s.evenly() && (s.settled() || s.slows()) })
-	longest := told[0].span
-	reached := len(pick(e.ended, func(s *shape) bool { return s.ending == ForMemory }))
-	still := len(pick(told, func(s *shape) bool { return !s.grew || s.settled() }))
-
 	v := Verdict{Kind: Unknown}
+	told := pick(e.live, func(s *shape) bool { return s.told })
+	even := pick(told, func(s *shape) bool { return s.evenly() })
 	growing := len(even) > 0 && most(len(even), len(told))
 	if growing {
 		v = e.measured(Unknown, even, len(told))
 	}
 	v.Agreeing, v.Observed = 0, len(e.live)
-	switch {
-	case reached >= leakLives && 2*still >= len(told):
-		v.Why = fmt.Sprintf("%d workers reached the limit, while %d of %d hardly grow: something happens to some alone", reached, still, len(told))
-	case reached > 0 && reached < leakLives && longest < settleTime:
-		v.Why = fmt.Sprintf("%d workers have reached the limit, it takes %d to compare", reached, leakLives)
+	switch longest, lived := e.ages(); {
+	case longest < settleTime && e.reached() >= leakLives:
+		v.Why = e.unlikeLives(told)
+	case longest < settleTime && e.reached() > 0:
+		v.Why = fmt.Sprintf("%d workers have reached the limit, it takes %d to compare", e.reached(), leakLives)
+	case longest < settleTime && lived < settleTime && len(e.ended) >= leakLives:
+		v.Why = fmt.Sprintf("no worker lived for more than %s, and that tells nothing yet", took(lived))
+	case len(told) == 0:
+		v.Why = "the workers have not been looked at for long enough"
 	case longest < settleTime:
 		v.Why = fmt.Sprintf("%s of evidence, at least %s needed", took(longest), took(settleTime))
-	case growing && longest <= e.wisdom:
-		v.Why = fmt.Sprintf("%d of %d workers grow evenly; earlier ones had settled by the age of %s", len(even), len(told), took(e.wisdom))
 	case growing:
-		v.Why = fmt.Sprintf("%d of %d workers have grown evenly for %s: it takes %s at least to tell a leak from a cache that fills",
-			len(even), len(told), took(longest), took(e.patience(even)))
-	case len(even) > 0:
-		v.Why = fmt.Sprintf("%d of %d workers grow evenly, by %s an hour; the others do not, or not yet",
-			len(even), len(told), size(middle(even, func(s *shape) float64 { return s.perHour })))
+		v.Why = fmt.Sprintf("%d of %d workers have grown evenly for %s: ", len(even), len(told), took(longest)) + e.doubts(even, longest)
+	case e.reached() >= leakLives:
+		v.Why = e.unlikeLives(told)
 	default:
-		v.Why = fmt.Sprintf("%d of %d workers settle; the others neither settle nor grow evenly", len(calm), len(told))
+		calm := pick(told, func(s *shape) bool { return s.settled() || s.slows() })
+		v.Why = fmt.Sprintf("of %d workers, %d grow evenly and %d settle; the others do neither, or not yet", len(e.live), len(even), len(calm))
 	}
 	if growing {
 		v.Why += "; so far " + rates(v)
@@ -115,13 +100,44 @@ func (e *evidence) unknown() Verdict {
 	return v
 }
 
-// patience is the age from which such growth can be called a leak.
-func (e *evidence) patience(of []shape) time.Duration {
-	if of[0].axis == byTime {
-		return variedLeakTime
+// ages are those of the oldest worker and of the longest life that has ended.
+func (e *evidence) ages() (longest, lived time.Duration) {
+	for _, s := range e.live {
+		longest = max(longest, s.span)
 	}
-	if of[0].varied {
-		return variedLeakTime
+	for _, s := range e.ended {
+		lived = max(lived, s.span)
 	}
-	return max(leakTime, e.wisdom)
+	return longest, lived
+}
+
+// reached is how many workers were cycled for their memory.
+func (e *evidence) reached() int {
+	return len(pick(e.ended, func(s *shape) bool { return s.ending == ForMemory }))
+}
+
+// unlikeLives says what workers have not in common that reached the limit.
+func (e *evidence) unlikeLives(told []shape) string {
+	still := len(pick(told, func(s *shape) bool { return !s.grew || s.settled() }))
+	if 2*still > len(told) {
+		return fmt.Sprintf("%d workers reached the limit, while %d of %d hardly grow: something happens to some alone", e.reached(), still, len(told))
+	}
+	return fmt.Sprintf("%d workers reached the limit, but not alike: neither evenly with their work nor ever slower", e.reached())
+}
+
+// doubts says why even growth is not called a leak.
+func (e *evidence) doubts(even []shape, longest time.Duration) string {
+	patience := max(leakTime, e.wisdom)
+	if even[0].varied || even[0].axis == byTime {
+		patience = max(variedLeakTime, e.wisdom)
+	}
+	switch {
+	case e.wisdom > 0 && longest <= e.wisdom:
+		return fmt.Sprintf("earlier ones had settled by the age of %s", took(e.wisdom))
+	case longest < patience:
+		return fmt.Sprintf("it takes %s at least to tell a leak from a cache that fills", took(patience))
+	case even[0].explained:
+		return "but no more than their load has"
+	}
+	return "too little yet, or not evenly enough, to call it a leak"
 }
