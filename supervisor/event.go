@@ -31,6 +31,7 @@ const (
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"
 	Reloaded       Kind = "configuration read again"
+	VerdictChanged Kind = "verdict" // what the workers' memory does; the message has the numbers
 	Warning        Kind = "warning"
 )
 

@@ -62,6 +62,7 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 			Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.PSS + u.Swap, Shared: shared, Exact: exact,
 		}, now)
 	}
+	s.learn(m.usages, now)
 }
 
 // What --max-memory may compare.

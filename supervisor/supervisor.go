@@ -64,6 +64,7 @@ type Supervisor struct {
 	sampling   bool
 	sampleCost time.Duration
 	measure    map[uint64]bool // workers that a decision wants measured exactly
+	learned    *learned
 
 	opened      map[*listener.Socket]bool // that the front accepts on
 	closed      bool                      // the front lets no new clients in
@@ -100,7 +101,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 		fleet:    policy.NewFleet(config.Workers, time.Now()),
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
-		opened: map[*listener.Socket]bool{},
+		opened: map[*listener.Socket]bool{}, learned: newLearned(),
 	}
 	if config.Accept == AcceptFront {
 		s.makeFront()
