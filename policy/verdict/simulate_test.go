@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// seeds is how many pools of each trace are watched.
-const seeds = 50
-
 // outcome is what was said of one pool.
 type outcome struct {
 	end     Verdict

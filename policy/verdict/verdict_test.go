@@ -163,6 +163,41 @@ func TestOddLooks(t *testing.T) {
 	l.Judge(epoch, 1)
 }
 
+// Whatever is noted, judging does not fail and gives numbers that are some.
+func FuzzLooks(f *testing.F) {
+	f.Add([]byte("\x01\x02\x03\x04\x05\x06\x07\x08\xff\x00\x80\x7f\x10\x20\x30\x40\x50\x60\x70\x81\x91\xa1\xb1\xc1"), true)
+	f.Add([]byte("a leak a leak a leak a leak a leak a leak a leak a leak a leak a leak"), false)
+	f.Fuzz(func(t *testing.T, data []byte, counted bool) {
+		l := NewLedger(1)
+		l.Began(1, 1, epoch)
+		at, look, next := epoch, Look{}, uint64(1)
+		for i := 0; i+3 < len(data); i += 4 {
+			at = at.Add(time.Duration(int8(data[i])) * time.Minute)
+			look.Private += int64(int8(data[i+1])) << 20
+			look.Requests += int64(int8(data[i+2]))
+			look.CPU += time.Duration(data[i+2]) * time.Second
+			if !counted {
+				look.Requests = -1
+			}
+			l.Note(next, at, look)
+			if data[i+3]%16 == 0 {
+				l.End(next, Ending(data[i+3]/16%2))
+				next++
+				l.Began(next, 1, at)
+			}
+			v := l.Judge(at, int64(data[i+3])<<20)
+			for _, n := range []float64{v.PerHour, v.PerRequest, v.PerCPUSecond} {
+				if math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
+					t.Fatalf("%+v", v)
+				}
+			}
+			if v.Why == "" || v.ToLimit < 0 {
+				t.Fatalf("%+v", v)
+			}
+		}
+	})
+}
+
 func TestCauses(t *testing.T) {
 	plain := Held{RSS: 120 << 20, Private: 100 << 20, Threads: 2, UnboundedMallocs: true}
 	if got := Causes([]Held{plain, plain}); len(got) != 0 {
