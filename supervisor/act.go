@@ -79,6 +79,7 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	p.drainAt = now
+	s.endLife(a.ID, a.Trigger)
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
 		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	}
@@ -234,6 +235,7 @@ func (s *Supervisor) abandon(reason string) {
 // forget drops a worker that has gone entirely.
 func (s *Supervisor) forget(p *process) {
 	p.close()
+	s.endLife(p.id, "")
 	if s.front != nil {
 		s.remove(p)
 	}

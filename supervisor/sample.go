@@ -74,6 +74,7 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 		}
 	}
 	s.contain(m.container, m.err, m.at, now)
+	s.learn(m.usages, now)
 	s.samples.Reset(s.pace())
 }
 

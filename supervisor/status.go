@@ -6,6 +6,7 @@ import (
 
 	"rota/listener/front"
 	"rota/policy"
+	"rota/policy/verdict"
 	"rota/procstats"
 )
 
@@ -29,6 +30,10 @@ type Status struct {
 	Budget int64
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
+	// Verdict is what the workers' memory does; Causes what they hold of it and do not
+	// need, in plain words, where it is bloat.
+	Verdict verdict.Verdict
+	Causes  []string
 	// SampleDuration is what the last look at the workers' memory took.
 	SampleDuration time.Duration
 }
@@ -97,6 +102,7 @@ func (s *Supervisor) publish(now time.Time) {
 		ws.InFlight, ws.Requests = loads[w.ID].InFlight, loads[w.ID].Requests
 		st.Workers = append(st.Workers, ws)
 	}
+	st.Verdict, st.Causes = s.learned.said, s.learned.causes
 	s.status.Store(st)
 }
 

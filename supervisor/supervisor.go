@@ -70,6 +70,7 @@ type Supervisor struct {
 	contained   procstats.Container // at the last look; the zero value before
 	containedAt time.Time
 	kills       kills
+	learned     *learned // about the workers' growth, for people
 
 	capture *capture // the one under way; nil if there is none
 
@@ -109,7 +110,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 		fleet:    policy.NewFleet(config.Workers, time.Now()),
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
-		opened: map[*listener.Socket]bool{},
+		opened: map[*listener.Socket]bool{}, learned: newLearned(),
 	}
 	if config.Accept == AcceptFront {
 		s.makeFront()

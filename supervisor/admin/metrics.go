@@ -93,7 +93,7 @@ func NewMetrics(accept string) *Metrics {
 }
 
 // Watch exports the state of a pool too.
-func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool)) }
+func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool), newVerdicts(pool)) }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
