@@ -91,6 +91,7 @@ type Fleet struct {
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
 	rooms       looks     // what was left of the budget
+	needs       looks     // what the container needed
 	grown       int64     // what all workers have grown by while they served, in bytes
 	growth      *trend    // of that: it does not fall when a worker is replaced
 

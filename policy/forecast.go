@@ -77,19 +77,20 @@ func (f *Fleet) knownStop(w *Worker, o outlook) int64 {
 	return known + known/fallShare
 }
 
-// gains is how much a worker is expected to grow within a time.
-func (f *Fleet) gains(w *Worker, within time.Duration) float64 {
+// gains is how much a worker is expected to grow within a time, and how much of
+// its growth is expected to stop within it.
+func (f *Fleet) gains(w *Worker, within time.Duration) (grows, stops float64) {
 	if !w.grows {
 		if rate := f.learned.usualRate(); rate > 0 && !w.settled && w.State == Ready {
-			return rate * within.Seconds() // too young to tell: as those before it
+			return rate * within.Seconds(), 0 // too young to tell: as those before it
 		}
-		return 0
+		return 0, 0
 	}
-	gain := w.near.grown(within.Seconds())
-	if known := float64(f.knownStop(w, w.near)); known > 0 && w.near.now <= known {
-		gain = min(gain, known-w.near.now)
+	grows = w.near.grown(within.Seconds())
+	if known := float64(f.knownStop(w, w.near)); known > 0 && w.near.now <= known && grows > known-w.near.now {
+		stops = grows - (known - w.near.now)
 	}
-	return gain
+	return grows - stops, stops
 }
 
 // falling is a worker that is expected to reach its limit.
