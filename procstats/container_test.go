@@ -134,7 +134,8 @@ func TestContainerBroken(t *testing.T) {
 	}
 }
 
-// Without memory.events, as in the root of version 2 or without any group, the machine's kills count.
+// Without memory.events, as in the root of version 2 or without any group, the
+// machine's kills count.
 func TestOOMKillsOfMachine(t *testing.T) {
 	dir := t.TempDir()
 	k := Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}
