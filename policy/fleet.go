@@ -24,6 +24,12 @@ type Worker struct {
 	Idle       bool // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
 	Lost       bool // its leader crashed, and that is in the slot's history
 
+	Reason    string    // the numbers behind Trigger
+	Cause     string    // the numbers behind Leaving
+	Tight     string    // it left before its successor, since both do not fit: the numbers
+	Capturing time.Time // when its capture began; zero for never
+	Captured  bool      // its capture is over, or was done without
+
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
 	Private int64 // and of the rest of Sample
 	Share   int64
@@ -31,6 +37,21 @@ type Worker struct {
 	Under   bool // it was seen under Config.MaxMemory, so what is over it has grown
 	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool // Memory was measured exactly since it is over
+
+	told   time.Time // when it was told to go; zero if it was not
+	overAt time.Time // the last sample that Over counts
+	exact  time.Time // the last exact look
+	boot   int64     // the most private memory before it was ready
+	base   int64     // private memory when it had settled, or until then when it was ready
+	// settled: it has stopped growing once, if only for a while.
+	settled  bool
+	trend    *trend // nil before the first look at it when ready
+	near     outlook
+	grows    bool    // near says how
+	long     outlook // over longEvidence; the zero value if it does not grow
+	warms    bool    // it grows ever slower
+	foreseen Foreseen
+	reaches  time.Time // when it reaches its limit, if that is sure enough to act on
 }
 
 // Slot is what is remembered of a place when its worker has gone.
@@ -66,6 +87,13 @@ type Fleet struct {
 	StopSince  time.Time          // when rota was asked to end; zero until then
 	Abort      bool               // end at once
 
+	learned     learned
+	overTotal   int       // samples in a row over the budget of all workers
+	overTotalAt time.Time // the last of them
+	rooms       looks     // what was left of the budget
+	grown       int64     // what all workers have grown by while they served, in bytes
+	growth      *trend    // of that: it does not fall when a worker is replaced
+
 	nextID         uint64
 	nextGeneration int
 }
@@ -82,6 +110,10 @@ func NewFleet(desired int, now time.Time) *Fleet {
 func (f *Fleet) Clone() *Fleet {
 	g := *f
 	g.Workers, g.Slots, g.Brakes = slices.Clone(f.Workers), maps.Clone(f.Slots), maps.Clone(f.Brakes)
+	for i := range g.Workers {
+		g.Workers[i].trend = g.Workers[i].trend.clone()
+	}
+	g.growth = g.growth.clone()
 	if f.Roll != nil {
 		r := *f.Roll
 		g.Roll = &r
@@ -114,7 +146,7 @@ func (f *Fleet) Count(s State) int {
 func (f *Fleet) Launch(a Start, now time.Time) Worker {
 	w := Worker{
 		ID: f.nextID, Slot: a.Slot, Generation: a.Generation, State: Starting,
-		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger,
+		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger, Reason: a.Reason,
 	}
 	f.nextID++
 	f.Workers = append(f.Workers, w)
@@ -129,6 +161,7 @@ func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
 		return false
 	}
 	w.State, w.Since, w.ReadyAt = Ready, now, now
+	f.learned.boots.add(now.Sub(w.Started))
 	w.Due = due(c, now, w.ID, f.dues(w))
 	f.Stable = w.Generation
 	if w.Replaces != 0 {
@@ -169,9 +202,18 @@ func (f *Fleet) Reschedule(c Config) {
 }
 
 // Retire applies a Drain.
-func (f *Fleet) Retire(a Drain, now time.Time) {
-	if w := f.Find(a.ID); w != nil {
-		w.State, w.Since, w.Leaving = Draining, now, a.Trigger
+func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
+	w := f.Find(a.ID)
+	if w == nil {
+		return
+	}
+	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
+	w.Cause, w.Tight = f.numbers(a), a.NoRoom
+	slot := f.Slots[w.Slot] // a successor may start before it has gone
+	slot.Left = a.Trigger
+	f.Slots[w.Slot] = slot
+	if a.Trigger == Memory || a.Trigger == Total {
+		f.noteCycle(c, w, now)
 	}
 }
 
@@ -227,6 +269,7 @@ func (f *Fleet) noteFailure(c Config, w Worker, now time.Time) {
 func (f *Fleet) NewGeneration() int {
 	f.Generation = f.nextGeneration
 	f.nextGeneration++
+	f.learned.newRelease()
 	return f.Generation
 }
 
@@ -278,6 +321,10 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	w := f.Workers[i]
 	f.Workers = slices.Delete(f.Workers, i, i+1)
+	f.Container.Needed = max(0, f.Container.Needed-w.Private) // as the next look will find
+	if !w.told.IsZero() {
+		f.learned.drains.add(now.Sub(w.told))
+	}
 	switch {
 	case w.Lost:
 		return Crashed

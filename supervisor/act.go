@@ -29,6 +29,12 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.measure[a.ID] = true
 		s.sample()
 		return false
+	case policy.Capture:
+		s.examine(a, now)
+	case policy.Brake:
+		s.brake(a)
+	case policy.Resume:
+		s.resume(a)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
@@ -69,11 +75,15 @@ func (s *Supervisor) start(a policy.Start, now time.Time) {
 // its requests, so the signal comes first and the server drains itself; a front
 // knows them, and the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
-	s.fleet.Retire(a, now)
+	s.fleet.Retire(s.config.Policy, a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	p.drainAt = now
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
 		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	}
+	if a.NoRoom != "" {
+		s.event(Event{Kind: StopFirst, Worker: a.ID, Trigger: a.Trigger, Reason: a.NoRoom})
 	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
@@ -121,6 +131,7 @@ func (s *Supervisor) tellGroup(p *process) {
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	idle := s.fleet.Find(a.ID).Idle
 	s.fleet.Halt(a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -163,6 +174,7 @@ func (s *Supervisor) unfit(p *process, why string, now time.Time) {
 // kill ends what is left of a worker. What it still had in flight is cut.
 func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	s.fleet.Finish(a, now)
+	s.killCapture(a.ID, now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -229,6 +241,7 @@ func (s *Supervisor) forget(p *process) {
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)
+	s.endCapture(p.id, "the worker has ended", time.Now())
 	// A release that nobody runs or can be asked for again is not kept.
 	used := []int{s.fleet.Generation, s.fleet.Stable}
 	for _, w := range s.fleet.Workers {
