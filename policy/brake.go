@@ -23,7 +23,7 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if !w.Under {
 		return true
 	}
-	o, grows := w.trend.outlook(now, life/3)
+	o, grows := w.trend.outlook(now, life/2)
 	return life < max(shortLife, c.MinUptime) && (!grows || o.keeps < 1 && !o.certain(2*float64(c.MaxMemory)))
 }
 

@@ -85,18 +85,18 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 	if !b.limited {
 		return "", false
 	}
-	if f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.nearlyFull() {
+	if b.room < 0 && (f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.nearlyFull()) {
 		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
 	}
 	// One look alone may have been a spike.
 	_, room := f.rooms.bounds(now, c.SampleInterval)
-	gain := f.gain(now, f.learned.lead(c)+c.SampleInterval)
+	gain := f.gain(c, now, f.learned.lead(c))
 	if gain > 0 && float64(room) < gain {
 		return fmt.Sprintf("%s %s of at most %s, and %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
 			size(int64(gain)), f.learned.cycle(c).Round(100*time.Millisecond)), false
 	}
 	if line := f.surgeLine(c, b, gain); line > 0 {
-		if needed, _ := f.needs.bounds(now, c.SampleInterval); needed > line {
+		if needed, _ := f.needs.bounds(now, c.SampleInterval); min(needed, f.Container.Needed) > line {
 			return fmt.Sprintf("the container needs %s, and above %s a fresh worker would not fit beside the others", size(f.Container.Needed), size(line)), false
 		}
 	}
@@ -137,14 +137,14 @@ func (f *Fleet) surgeLine(c Config, b budget, gain float64) int64 {
 // gain is how much all workers are expected to grow within a time. Together they
 // grow as they did together: what one that is missing does not serve, the others
 // do. Of that is left out what is expected to stop.
-func (f *Fleet) gain(now time.Time, within time.Duration) float64 {
+func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
 	var sum, stops float64
 	for i := range f.Workers {
 		grows, stopping := f.gains(&f.Workers[i], within)
 		sum, stops = sum+grows, stops+stopping
 	}
 	if f.growth != nil {
-		if o, ok := f.growth.outlook(now, within/2); ok {
+		if o, ok := f.growth.outlook(now, f.learned.evidence(c)); ok {
 			return max(0, o.grown(within.Seconds())-stops)
 		}
 	}
@@ -169,9 +169,11 @@ func (f *Fleet) excess(w *Worker) int64 {
 	if w.trend.falls > 1 {
 		has = min(has, w.trend.trough)
 	}
-	if !w.settled && !f.nearlyFull() {
-		base = max(base, f.learned.stops)
-		if w.warms {
+	if !f.nearlyFull() {
+		if w.trend.age() < f.learned.settling {
+			base = max(base, f.learned.stops)
+		}
+		if !w.settled && w.warms {
 			return 0
 		}
 	}

@@ -82,6 +82,9 @@ func (t *trend) add(now time.Time, bytes int64, every time.Duration) {
 	t.feed(0, point{at, low, low}, max(every/fineness, time.Millisecond))
 }
 
+// age is how long there have been looks.
+func (t *trend) age() time.Duration { return t.at.Sub(t.began) }
+
 // feed adds a point to a level; what a level closes goes on to the next.
 func (t *trend) feed(k int, p point, width time.Duration) {
 	for ; k < trendLevels; k++ {
