@@ -23,7 +23,7 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if !w.Under {
 		return true
 	}
-	o, grows := w.trend.outlook(now, life/3)
+	o, grows := w.trend.outlook(now, life/2)
 	return life < max(shortLife, c.MinUptime) && (!grows || o.keeps < 1 && !o.certain(2*float64(c.MaxMemory)))
 }
 
@@ -65,7 +65,7 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 	case !paused && over && f.grownMost(2) == nil && f.steady():
 		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown since it settled, so that a fresh one would need as much: %d workers need %s. "+
 			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), f.Desired, size(f.Total()), size(roomy(b.used)))}
-	case paused && (b.room > b.limit/20 || f.grownMost(1) != nil):
+	case paused && (b.room > b.limit/20 || !b.limited || f.grownMost(1) != nil):
 		return Resume{Total}
 	}
 	return nil

@@ -45,7 +45,8 @@ type Worker struct {
 	base   int64     // private memory when it had settled, or until then when it was ready
 	// settled: it has stopped growing once, if only for a while.
 	settled  bool
-	trend    *trend // nil before the first look at it when ready
+	settling time.Duration // up to which age base may rise
+	trend    *trend        // nil before the first look at it when ready
 	near     outlook
 	grows    bool    // near says how
 	long     outlook // over longEvidence; the zero value if it does not grow
@@ -91,6 +92,7 @@ type Fleet struct {
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
 	rooms       looks     // what was left of the budget
+	needs       looks     // what the container needed
 	grown       int64     // what all workers have grown by while they served, in bytes
 	growth      *trend    // of that: it does not fall when a worker is replaced
 

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// marginShare is the part of a limit that a forecast leaves free, for what samples
+// differ from each other.
+const marginShare = 50
+
 // longEvidence is longer than warming up and the saws of garbage collectors take,
 // in most programs.
 const longEvidence = 15 * time.Minute
@@ -14,8 +18,8 @@ const longEvidence = 15 * time.Minute
 // growth is acted on only if it has been seen for MinUptime, and if it would reach
 // the limit even if it slowed down as much as can be.
 func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
-	lead := f.learned.lead(c)
-	w.near, w.grows = w.trend.outlook(now, lead/2)
+	evidence := f.learned.evidence(c)
+	w.near, w.grows = w.trend.outlook(now, evidence)
 	w.long, _ = w.trend.outlook(now, longEvidence)
 	o, grows := w.trend.outlook(now, now.Sub(w.trend.began)/3)
 	w.warms = grows && o.keeps < 1
@@ -26,9 +30,10 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	if c.MaxMemory <= 0 {
 		return
 	}
+	limit := float64(c.MaxMemory - c.MaxMemory/marginShare)
 	leaks, least := f.learned.leaks(), c.MinUptime
 	if leaks {
-		least = lead / 2
+		least = evidence
 	}
 	for i := range w.trend.levels {
 		l := &w.trend.levels[i]
@@ -39,14 +44,14 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 		if !ok || f.stopsBefore(c.MaxMemory, w, o) {
 			continue
 		}
-		in, ok := o.reach(float64(c.MaxMemory))
+		in, ok := o.reach(limit)
 		if !ok {
 			continue
 		}
 		if w.foreseen.Reaches.IsZero() || in > o.window {
 			w.foreseen = Foreseen{o.rate, now.Add(in)}
 		}
-		if o.window >= least && (leaks && in <= o.window || o.certain(float64(c.MaxMemory))) {
+		if o.window >= least && (leaks && in <= o.window || o.certain(limit)) {
 			w.foreseen, w.reaches = Foreseen{o.rate, now.Add(in)}, now.Add(in)
 			return
 		}
@@ -77,19 +82,20 @@ func (f *Fleet) knownStop(w *Worker, o outlook) int64 {
 	return known + known/fallShare
 }
 
-// gains is how much a worker is expected to grow within a time.
-func (f *Fleet) gains(w *Worker, within time.Duration) float64 {
+// gains is how much a worker is expected to grow within a time, and how much of
+// its growth is expected to stop within it.
+func (f *Fleet) gains(w *Worker, within time.Duration) (grows, stops float64) {
 	if !w.grows {
 		if rate := f.learned.usualRate(); rate > 0 && !w.settled && w.State == Ready {
-			return rate * within.Seconds() // too young to tell: as those before it
+			return rate * within.Seconds(), 0 // too young to tell: as those before it
 		}
-		return 0
+		return 0, 0
 	}
-	gain := w.near.grown(within.Seconds())
-	if known := float64(f.knownStop(w, w.near)); known > 0 && w.near.now <= known {
-		gain = min(gain, known-w.near.now)
+	grows = w.near.grown(within.Seconds())
+	if known := float64(f.knownStop(w, w.near)); known > 0 && w.near.now <= known && grows > known-w.near.now {
+		stops = grows - (known - w.near.now)
 	}
-	return gain
+	return grows - stops, stops
 }
 
 // falling is a worker that is expected to reach its limit.
@@ -123,6 +129,11 @@ func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
 		return nil, ""
 	}
 	slices.SortStableFunc(row, func(a, b falling) int { return a.at.Compare(b.at) })
+	first := slices.IndexFunc(row, func(r falling) bool { return r.sure })
+	if first < 0 {
+		return nil, ""
+	}
+	row = row[first:]
 	lead, beside := f.learned.lead(c), max(1, c.MaxSurge+c.MaxUnavailable)
 	start := row[len(row)-1].at
 	for i := len(row) - 1; i >= 0; i-- {
@@ -133,14 +144,13 @@ func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
 			start = start.Add(-lead)
 		}
 	}
-	i := slices.IndexFunc(row, func(r falling) bool { return r.sure })
-	if i < 0 || now.Before(start) {
+	if now.Before(start) {
 		return nil, ""
 	}
-	w := row[i].w
+	w := row[0].w
 	reason := fmt.Sprintf("%s memory of %s grows by %s/s and would be over %s in %s; a cycle takes %s", c.MemoryMetric, size(w.Memory),
-		size(int64(w.foreseen.Growth)), size(c.MaxMemory), row[i].at.Sub(now).Round(100*time.Millisecond), f.learned.cycle(c).Round(100*time.Millisecond))
-	if n := len(row) - 1 - i; n > 0 {
+		size(int64(w.foreseen.Growth)), size(c.MaxMemory), row[0].at.Sub(now).Round(100*time.Millisecond), f.learned.cycle(c).Round(100*time.Millisecond))
+	if n := len(row) - 1; n > 0 {
 		reason += fmt.Sprintf(", and %d more are expected to follow", n)
 	}
 	return w, reason

@@ -17,6 +17,8 @@ type learned struct {
 	// expected to stop there again.
 	stops   int64
 	stopped time.Duration
+	// settling is within what age at most workers of this release settled.
+	settling time.Duration
 
 	futile int // cycles in a row for Memory that did not help
 }
@@ -53,11 +55,13 @@ func (l *learned) cycle(c Config) time.Duration {
 	return l.boots.max() + drain
 }
 
-// lead is how long before a limit a cycle must begin: half as much again as it
+// lead is how long before a limit a cycle must begin: a quarter more than it
 // takes, and some samples.
-func (l *learned) lead(c Config) time.Duration {
-	return l.cycle(c)*3/2 + c.SampleInterval/2
-}
+func (l *learned) lead(c Config) time.Duration { return l.cycle(c)*5/4 + c.SampleInterval/2 }
+
+// evidence is how long growth must have been seen to be relied on for the length
+// of a cycle, where waiting for more would be too late.
+func (l *learned) evidence(c Config) time.Duration { return max(l.cycle(c)/2, c.SampleInterval) }
 
 // leaks tells whether a worker that was cycled lately was growing up to its end.
 func (l *learned) leaks() bool { return l.rates.max() > 0 }
@@ -79,7 +83,7 @@ func (l *learned) usualRate() float64 {
 
 // newRelease forgets what may be different with another program.
 func (l *learned) newRelease() {
-	l.rates, l.stops, l.stopped, l.futile = recent[float64]{}, 0, 0, 0
+	l.rates, l.stops, l.stopped, l.settling, l.futile = recent[float64]{}, 0, 0, 0, 0
 }
 
 // flatShare is the part of its size within which memory counts as flat.
@@ -87,18 +91,25 @@ const flatShare = 50
 
 // learnLevel notes where a worker stops growing: where it came to be flat, or
 // what it came down from by itself, again and again.
-func (f *Fleet) learnLevel(c Config, w *Worker, now time.Time) {
+func (f *Fleet) learnLevel(c Config, w *Worker) {
 	l := &f.learned
 	if w.trend.falls > 1 {
 		l.stops = max(l.stops, w.trend.fell)
 		l.stopped = max(l.stopped, w.trend.lastT-w.trend.fallT)
 	}
-	flat, level := w.trend.flat(max(c.MinUptime, 8*c.SampleInterval))
+	// For a moment even a leak is flat; for a third of a life it is not.
+	age := w.trend.age()
+	flat, level := w.trend.flat(max(c.MinUptime, 8*c.SampleInterval, age/3))
 	if flat == 0 {
 		return
 	}
 	if !w.settled {
-		w.settled, w.base = true, w.Private
+		w.settled, w.settling = true, 2*age
+		l.settling = max(l.settling, w.settling)
+	}
+	// What saturates is flat for a while before it has come to its end.
+	if age <= w.settling {
+		w.base = max(w.base, w.Private)
 	}
 	l.stops, l.stopped = max(l.stops, level), max(l.stopped, flat)
 }

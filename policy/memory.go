@@ -56,7 +56,7 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 		f.grown += s.Bytes - had
 	}
 	w.trend.add(now, s.Bytes, c.SampleInterval)
-	f.learnLevel(c, w, now)
+	f.learnLevel(c, w)
 	w.foresee(c, f, now)
 	w.strike(c, s, now)
 }

@@ -16,7 +16,7 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 	if k.Limit <= 0 || k.Needed <= 0 || fresh <= 0 {
 		return ""
 	}
-	grows := f.gain(now, f.learned.cycle(c))
+	grows := f.gain(c, now, f.learned.cycle(c))
 	pending := int64(0)
 	for _, w := range f.Workers {
 		if w.State == Starting {

@@ -26,18 +26,16 @@ type budget struct {
 	room    int64 // bytes; negative if it is overdrawn
 	used    int64
 	limit   int64
-	hard    bool   // the container itself is about to be full
-	surge   bool   // it is kept free for a surge, and not needed otherwise
 	what    string // that uses it, for messages
 }
 
-// budget is the tightest of them.
+// budget is the tighter of the two.
 func (f *Fleet) budget(c Config) budget {
 	if c.MaxTotalMemory <= 0 {
 		return budget{}
 	}
 	total := f.Total()
-	b := budget{limited: true, room: c.MaxTotalMemory - total, used: total, limit: c.MaxTotalMemory, what: "all workers together have"}
+	b := budget{true, c.MaxTotalMemory - total, total, c.MaxTotalMemory, "all workers together have"}
 	k := f.Container
 	if !k.Group || k.Limit <= 0 {
 		return b
@@ -47,36 +45,14 @@ func (f *Fleet) budget(c Config) budget {
 		most = max(most, c.MaxTotalMemory)
 	}
 	if room := most - k.Needed; room < b.room {
-		b = budget{limited: true, room: room, used: k.Needed, limit: most, what: "the container needs"}
-	}
-	b.hard = f.budgetHard()
-	// Twice the reserve of a surge: that it does not fit is found out after some samples.
-	if line := k.Limit - 2*k.Limit/reserveShare - f.freshSize(c); f.keepsRoom(c, b, line) {
-		b.room, b.used, b.limit, b.surge = line-k.Needed, k.Needed, line, true
-		b.what = "for a fresh worker still to fit beside the others, the container needs"
+		b = budget{true, room, k.Needed, most, "the container needs"}
 	}
 	return b
 }
 
-// keepsRoom tells whether workers are to be cycled before a surge does not fit
-// any more, rather than when the budget is used up: where that leaves them at
-// least half of what they might grow by otherwise, and where they are known to
-// leak or one of them has long been growing so that it will use the budget up.
-func (f *Fleet) keepsRoom(c Config, b budget, line int64) bool {
-	if c.MaxSurge == 0 || f.freshSize(c) == 0 || line-f.Container.Needed >= b.room {
-		return false
-	}
-	var grown int64
-	leaks := f.learned.leaks()
-	for i := range f.Workers {
-		w := &f.Workers[i]
-		if w.State != Ready || w.trend == nil {
-			continue
-		}
-		grown += max(0, w.Private-w.base)
-		leaks = leaks || w.long.window > 0 && w.long.certain(float64(w.Memory+b.room))
-	}
-	return leaks && line-f.Container.Needed+grown >= (b.room+grown)/2
+// nearlyFull tells whether the container itself is about to be.
+func (f *Fleet) nearlyFull() bool {
+	return f.Container.Group && float64(f.Container.Needed) > hardShare*float64(f.Container.Limit)
 }
 
 // Contain notes a look at the container. It comes after the looks at the workers
@@ -85,6 +61,7 @@ func (f *Fleet) Contain(c Config, k Container, now time.Time) {
 	f.Container = k
 	b := f.budget(c)
 	f.rooms.add(b.room, now)
+	f.needs.add(k.Needed, now)
 	if f.growth == nil {
 		f.growth = newTrend(now)
 	}
@@ -101,37 +78,75 @@ func (f *Fleet) Contain(c Config, k Container, now time.Time) {
 }
 
 // overBudget says in what way the budget is overdrawn for long enough, or will be
-// before a cycle that begins now would be over; empty if it is not. over is
-// whether it is overdrawn already, and not just what is kept free for a surge.
+// before a cycle that begins now would be over, or leaves no room for a surge;
+// empty if it does not. over is whether it is overdrawn already.
 func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 	b := f.budget(c)
 	if !b.limited {
 		return "", false
 	}
-	if f.overTotal >= c.MemorySamples || f.overTotal > 0 && b.hard {
-		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), !b.surge
+	if b.room < 0 && (f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.nearlyFull()) {
+		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
 	}
 	// One look alone may have been a spike.
 	_, room := f.rooms.bounds(now, c.SampleInterval)
-	if gain := f.gain(now, f.learned.lead(c)); !b.surge && gain > 0 && float64(room) < gain {
+	gain := f.gain(c, now, f.learned.lead(c))
+	if gain > 0 && float64(room) < gain {
 		return fmt.Sprintf("%s %s of at most %s, and %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
 			size(int64(gain)), f.learned.cycle(c).Round(100*time.Millisecond)), false
+	}
+	if line := f.surgeLine(c, b, gain); line > 0 {
+		if needed, _ := f.needs.bounds(now, c.SampleInterval); min(needed, f.Container.Needed) > line {
+			return fmt.Sprintf("the container needs %s, and above %s a fresh worker would not fit beside the others", size(f.Container.Needed), size(line)), false
+		}
 	}
 	return "", false
 }
 
-// gain is how much all workers are expected to grow within a time. Together they
-// grow as they did together: what one that is missing does not serve, the others do.
-func (f *Fleet) gain(now time.Time, within time.Duration) float64 {
-	var sum float64
+// surgeLine is what the container may need for a surge still to fit, with twice
+// the reserve since that is found out by samples. Workers are cycled when it is
+// reached, rather than when the budget is used up, where that leaves them at least
+// half of what they might grow by otherwise, and where they are known to leak or
+// one of them has long been growing so that it will use the budget up. Otherwise
+// it is 0.
+func (f *Fleet) surgeLine(c Config, b budget, gain float64) int64 {
+	fresh, k := f.freshSize(c), f.Container
+	if !k.Group || k.Limit <= 0 || c.MaxSurge == 0 || fresh == 0 {
+		return 0
+	}
+	line := k.Limit - 2*k.Limit/reserveShare - fresh - int64(gain)
+	if line-k.Needed >= b.room {
+		return 0
+	}
+	var grown int64
+	leaks := f.learned.leaks()
 	for i := range f.Workers {
-		sum += f.gains(&f.Workers[i], within)
+		w := &f.Workers[i]
+		if w.State != Ready || w.trend == nil {
+			continue
+		}
+		grown += max(0, w.Private-w.base)
+		leaks = leaks || w.long.window > 0 && w.long.certain(float64(w.Memory+b.room))
 	}
-	if f.growth == nil {
-		return sum
+	if !leaks || line-k.Needed+grown < (b.room+grown)/2 {
+		return 0
 	}
-	if o, ok := f.growth.outlook(now, within/2); ok {
-		sum = min(sum, o.grown(within.Seconds()))
+	return line
+}
+
+// gain is how much all workers are expected to grow within a time. Together they
+// grow as they did together: what one that is missing does not serve, the others
+// do. Of that is left out what is expected to stop.
+func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
+	var sum, stops float64
+	for i := range f.Workers {
+		grows, stopping := f.gains(&f.Workers[i], within)
+		sum, stops = sum+grows, stops+stopping
+	}
+	if f.growth != nil {
+		if o, ok := f.growth.outlook(now, f.learned.evidence(c)); ok {
+			return max(0, o.grown(within.Seconds())-stops)
+		}
 	}
 	return sum
 }
@@ -143,23 +158,26 @@ const (
 	leastWorth = 4 << 20
 )
 
-// budgetHard tells whether the container itself is about to be full.
-func (f *Fleet) budgetHard() bool {
-	return f.Container.Group && float64(f.Container.Needed) > hardShare*float64(f.Container.Limit)
-}
-
 // excess is what a worker has grown by since it settled, or since it was ready if
 // it never did. One that warms up, ever slower or to where others have settled, is
-// not to blame.
+// not to blame. Of a saw the floors count.
 func (f *Fleet) excess(w *Worker) int64 {
-	base := w.base
-	if !w.settled && !f.budgetHard() {
-		base = max(base, f.learned.stops)
-		if w.warms {
+	if w.trend == nil {
+		return 0
+	}
+	base, has := w.base, w.Private
+	if w.trend.falls > 1 {
+		has = min(has, w.trend.trough)
+	}
+	if !f.nearlyFull() {
+		if w.trend.age() < f.learned.settling {
+			base = max(base, f.learned.stops)
+		}
+		if !w.settled && w.warms {
 			return 0
 		}
 	}
-	return max(0, w.Private-base)
+	return max(0, has-base)
 }
 
 // worth tells whether a cycle of a worker gives back enough, or a part of that.

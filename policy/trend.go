@@ -21,11 +21,12 @@ type trend struct {
 	at    time.Time     // when it was
 	rise  float64       // bytes a second from look to look, smoothed; not robust
 
-	crest int64         // the most that lasted since the last fall
-	falls int           // times that memory fell by itself
-	fell  int64         // the most that it has fallen from
-	fallT time.Duration // when it last fell but one
-	lastT time.Duration // and when last
+	crest  int64         // the most that lasted since the last fall
+	trough int64         // the least since the last fall
+	falls  int           // times that memory fell by itself
+	fell   int64         // the most that it has fallen from
+	fallT  time.Duration // when it last fell but one
+	lastT  time.Duration // and when last
 }
 
 // A level holds its points in a ring. Each stands for a stretch of time: where it
@@ -81,6 +82,9 @@ func (t *trend) add(now time.Time, bytes int64, every time.Duration) {
 	t.feed(0, point{at, low, low}, max(every/fineness, time.Millisecond))
 }
 
+// age is how long there have been looks.
+func (t *trend) age() time.Duration { return t.at.Sub(t.began) }
+
 // feed adds a point to a level; what a level closes goes on to the next.
 func (t *trend) feed(k int, p point, width time.Duration) {
 	for ; k < trendLevels; k++ {
@@ -115,10 +119,10 @@ func (t *trend) noteFall(low, high int64, at time.Duration) {
 		t.falls++
 		t.fell = max(t.fell, t.crest)
 		t.fallT, t.lastT = t.lastT, at
-		t.crest = low
+		t.crest, t.trough = low, low
 		return
 	}
-	t.crest = max(t.crest, low)
+	t.crest, t.trough = max(t.crest, low), min(t.trough, low)
 }
 
 // shift moves the whole past by what an exact look has found to be counted
@@ -134,7 +138,7 @@ func (t *trend) shift(bytes int64) {
 		l.open.high += bytes
 		l.fit.high += float64(bytes)
 	}
-	t.last, t.crest, t.fell = t.last+bytes, t.crest+bytes, t.fell+bytes
+	t.last, t.crest, t.fell, t.trough = t.last+bytes, t.crest+bytes, t.fell+bytes, t.trough+bytes
 	t.looks.shift(bytes)
 }
 

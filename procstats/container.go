@@ -69,9 +69,6 @@ func (g *Group) Container() (Container, error) {
 	return c, err
 }
 
-// Container looks at the memory of our control group. Who does so often keeps a Group.
-func (k Kernel) Container() (Container, error) { return NewGroup(k).Container() }
-
 // nearest is the group with the least room, without a Limit if there is none
 // that limits us. A limit that is no smaller than the machine is none.
 func (at memoryGroup) nearest(machine meminfo) (Container, error) {

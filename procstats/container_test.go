@@ -83,11 +83,11 @@ func TestContainer(t *testing.T) {
 			if test.pressure != "" {
 				want.Pressure.Source = base + test.pressure
 			}
-			got, err := k.Container()
+			got, err := NewGroup(k).Container()
 			if err != nil || got != want {
 				t.Errorf("Container() = %+v, %v\nwant          %+v", got, err, want)
 			}
-			if got, err := k.OOMKills(); err != nil || got != want.Events.OOMKill {
+			if got, err := NewGroup(k).OOMKills(); err != nil || got != want.Events.OOMKill {
 				t.Errorf("OOMKills() = %d, %v, want %d", got, err, want.Events.OOMKill)
 			}
 		})
@@ -124,22 +124,23 @@ func writeAll(t *testing.T, dir string, files map[string]string) {
 
 func TestContainerBroken(t *testing.T) {
 	k := in("broken-stat")
-	_, err := k.Container()
+	_, err := NewGroup(k).Container()
 	if err == nil || !strings.HasPrefix(err.Error(), "cannot read "+k.Sys+"/fs/cgroup/memory.stat: field inactive_anon: ") {
 		t.Errorf("Container: %v", err)
 	}
 	k = withMeminfo(t, "MemTotal: 1\n")
-	if _, err := k.Container(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+k.Proc+"/meminfo: field MemTotal: ") {
+	if _, err := NewGroup(k).Container(); err == nil || !strings.HasPrefix(err.Error(), "cannot read "+k.Proc+"/meminfo: field MemTotal: ") {
 		t.Errorf("Container: %v", err)
 	}
 }
 
-// Without memory.events, as in the root of version 2 or without any group, the machine's kills count.
+// Without memory.events, as in the root of version 2 or without any group, the
+// machine's kills count.
 func TestOOMKillsOfMachine(t *testing.T) {
 	dir := t.TempDir()
 	k := Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}
 	writeAll(t, dir, map[string]string{"proc/vmstat": "nr_free_pages 7\noom_kill 12\n"})
-	if n, err := k.OOMKills(); err != nil || n != 12 {
+	if n, err := NewGroup(k).OOMKills(); err != nil || n != 12 {
 		t.Errorf("without a group: %d, %v", n, err)
 	}
 	writeAll(t, dir, map[string]string{
@@ -147,7 +148,7 @@ func TestOOMKillsOfMachine(t *testing.T) {
 		"proc/self/mountinfo":       "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
 		"sys/fs/cgroup/cgroup.stat": "nr_descendants 3\n",
 	})
-	if n, err := k.OOMKills(); err != nil || n != 12 {
+	if n, err := NewGroup(k).OOMKills(); err != nil || n != 12 {
 		t.Errorf("in the root: %d, %v", n, err)
 	}
 }

@@ -17,12 +17,12 @@ import (
 // of the group that Container's Limit is of (our own, where it is the machine's),
 // with all groups in it. A counter falls when another group comes to be the nearest.
 //
-// OOMKill is counted where a process that was killed had been, whoever's limit
-// it was: it is our own group's with all groups in it. Version 2 adds those up
-// itself in memory.events (memory.events.local would miss a worker that has moved to a
-// group of its own, as would memory.events on a system mounted with
-// memory_localevents); version 1 counts each group alone in memory.oom_control. Without a group that counts, it is
-// the machine's, out of /proc/vmstat.
+// OOMKill is counted where a process that was killed had been, whoever's limit it
+// was: it is our own group's with all groups in it. Version 2 adds those up
+// itself in memory.events (memory.events.local would miss a worker that has moved
+// to a group of its own, as would memory.events on a system mounted with
+// memory_localevents); version 1 counts each group alone in memory.oom_control.
+// Without a group that counts, it is the machine's, out of /proc/vmstat.
 type MemoryEvents struct {
 	High    uint64 // throttled over memory.high; version 2 alone
 	Max     uint64 // met the limit (version 1: memory.failcnt + memory.memsw.failcnt)

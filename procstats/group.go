@@ -39,9 +39,6 @@ func (g *Group) OOMKills() (uint64, error) {
 	return g.kernel.oomKills(at)
 }
 
-// OOMKills is MemoryEvents.OOMKill now. Who asks often keeps a Group.
-func (k Kernel) OOMKills() (uint64, error) { return NewGroup(k).OOMKills() }
-
 // locate is where the group is now, and on what machine.
 func (g *Group) locate() (memoryGroup, meminfo, error) {
 	g.mu.Lock()

@@ -27,7 +27,7 @@ func TestHandles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for { // until it waits to be reaped
-		if stat, err := Host.Stat(pid); err != nil || stat.ended() {
+		if stat, err := Host.Stat(pid); err != nil || stat.ended() && stat.Threads == 1 {
 			break
 		}
 	}

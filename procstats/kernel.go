@@ -2,7 +2,8 @@
 // memory that they cost: status, stat and smaps_rollup of a process, who
 // descends from whom, and the limits of the control group. A Sampler puts
 // these together into the cost of whole process trees, within a budget of its
-// own. The package knows nothing of what the processes are for.
+// own; a Group tells what the container that holds them all has and needs. The
+// package knows nothing of what the processes are for.
 //
 // Each kernel file has a parser that takes an io.Reader, apart from the method
 // of Kernel that opens the file. What a kernel does not tell is a zero value,

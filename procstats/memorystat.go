@@ -29,9 +29,10 @@ type memoryStat struct {
 //
 // The lists say it better than anon + shmem: they have what is locked in memory
 // (mlock), files too, in unevictable, once; and they do not have what was given
-// back with MADV_FREE, which anon counts until it is taken and which moves to inactive_file.
-// In a group of 50 MiB anonymous, 30 tmpfs, 60 file, 20 locked file and 40 freed
-// lazily, the sum of the lists was 100.1 MiB and memory.force_empty left 100.0.
+// back with MADV_FREE, which anon counts until it is taken and which moves to
+// inactive_file. In a group of 50 MiB anonymous, 30 tmpfs, 60 file, 20 locked
+// file and 40 freed lazily, the sum of the lists was 100.1 MiB and
+// memory.force_empty left 100.0.
 //
 // Memory of the kernel stays, but for reclaimable slab (dentries and inodes).
 // Compressed swap (zswap) is in Kernel, since it goes only to a disk.

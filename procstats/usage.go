@@ -14,8 +14,9 @@ import (
 //     the upper bound Status.Private; after it, that less what the reading
 //     found to be shared. A process that was born since counts in full, and
 //     when a process goes that shared pages with the rest of its tree, the rest
-//     takes its part over. Pages that were shared and copied since, by being written to, are
-//     missing until the next reading; Slack says how many these can be.
+//     takes its part over. Pages that were shared and have been copied since,
+//     by being written to, are missing until the next reading; Slack says how
+//     much these can be.
 //   - PSS is RSSAnon + RSSShmem before a reading, which leaves out the tree's
 //     share of mapped files and counts pages shared after a fork in full; after
 //     it, the Pss read then plus what RSSAnon + RSSShmem grew by. Like the
@@ -26,12 +27,12 @@ import (
 //   - Proportional is what the tree adds to a total with shared memory counted
 //     once, swap included: Pss + SwapPss when read, RSS + Swap before. In
 //     between it errs upwards, by at most Slack: see share. So the sum over all
-//     targets is never less than what they hold together, and Proportional - Slack
-//     never more than this tree's part; a total that is over a limit only because of
-//     Slack needs a reading first. Where targets share with each other, such as
-//     workers forked from one process that is a target too, the sum is right while they
-//     live; when one ends, the parts of the others grow unseen until they are
-//     read again, which is as soon as the budget allows.
+//     targets is no less than the pages that they hold together; a total that
+//     is over a limit only because of Slack needs a reading first. Where targets
+//     share with each other, such as workers forked from one process that is a
+//     target too, the sum is right while they live; when one ends, the parts
+//     of the others grow unseen until they are read again, which is as soon as
+//     the budget allows.
 //
 // The last are as the last reading found them, and 0 before one.
 type Usage struct {
@@ -40,7 +41,7 @@ type Usage struct {
 
 	RSS        int64
 	Swap       int64
-	PageTables int64 // the kernel's tables for the tree's pages, which the container is charged with too
+	PageTables int64 // the kernel's, for the tree's pages: charged to the container beside RSS
 
 	Private      int64
 	PSS          int64
@@ -61,7 +62,8 @@ type Usage struct {
 	Denied      bool // the permission to read smaps_rollup of some process was missing; Status stands in for it
 	Unsupported bool // the kernel has no smaps_rollup (gVisor, or Linux before 4.14); Status stands in for it
 	// Hidden: some process lives, but not even its status can be read (hidepid).
-	// The sizes are those of the others, which are not what the tree costs: nothing should hang on them.
+	// The sizes are those of the others, which are not what the tree costs:
+	// nothing should hang on them.
 	Hidden bool
 
 	// Of the whole tree since it began, also of descendants that have ended.

@@ -31,6 +31,10 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		return false
 	case policy.Capture:
 		s.examine(a, now)
+	case policy.Brake:
+		s.brake(a)
+	case policy.Resume:
+		s.resume(a)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
@@ -75,8 +79,12 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	p.drainAt = now
+	s.endLife(a.ID, a.Trigger)
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
 		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	}
+	if a.NoRoom != "" {
+		s.event(Event{Kind: StopFirst, Worker: a.ID, Trigger: a.Trigger, Reason: a.NoRoom})
 	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
@@ -227,6 +235,7 @@ func (s *Supervisor) abandon(reason string) {
 // forget drops a worker that has gone entirely.
 func (s *Supervisor) forget(p *process) {
 	p.close()
+	s.endLife(p.id, "")
 	if s.front != nil {
 		s.remove(p)
 	}

@@ -74,6 +74,13 @@ func (c Config) sameRelease(d Config) bool {
 		slices.Equal(c.Handoff, d.Handoff)
 }
 
+// samePolicy tells whether two configurations decide alike, but for the schedule,
+// which has no equal.
+func samePolicy(a, b policy.Config) bool {
+	a.Cron, b.Cron = nil, nil
+	return a == b
+}
+
 // withPolicyOf is the release of c under the policy of d: going back to an
 // older release does not undo what an operator has changed since.
 func (c Config) withPolicyOf(d Config) Config {

@@ -34,7 +34,13 @@ const (
 	CaptureBegan   Kind = "capture began"
 	CaptureDone    Kind = "capture done"
 	CaptureFailed  Kind = "capture failed"
-	CaptureSkipped Kind = "capture skipped" // the worker goes without
+	CaptureSkipped Kind = "capture skipped"           // the worker goes without
+	StopFirst      Kind = "stop first"                // a cycle has no room for two workers at once; the reason has the numbers
+	MemoryPaused   Kind = "memory cycles paused"      // since they do not help
+	MemoryResumed  Kind = "memory cycles resumed"     // since they may help again
+	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
+	Note           Kind = "note"                      // for whoever looks for the reason of something
+	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers
 	Warning        Kind = "warning"
 )
 
@@ -73,7 +79,7 @@ type Event struct {
 	PID         int
 	Generation  int
 	Trigger     policy.Trigger
-	Reason      string        // the numbers behind the trigger
+	Reason      string        // the numbers behind the trigger, or behind an end for want of memory
 	Duration    time.Duration // boot of a WorkerReady, drain of a WorkerExited
 	Exit        string        // one of ExitReasons
 	Status      string        // how the process ended, like "exit code 1"

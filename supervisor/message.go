@@ -48,11 +48,14 @@ type (
 		id    uint64
 		blind bool // and nothing will: its processes cannot be looked into
 	}
-	// sampled: the memory of the workers was read.
+	// sampled: the memory of the workers and of the container was read.
 	sampled struct {
-		usages  []procstats.Usage
-		targets []procstats.Target // in the same order
-		cost    time.Duration
+		at        time.Time // when it began
+		usages    []procstats.Usage
+		container procstats.Container
+		err       error         // of container
+		cost      time.Duration // of usages, on the clock
+		work      time.Duration // of all, on the processor
 	}
 	// counted: the requests that a worker has in flight, before it is signalled.
 	counted struct {

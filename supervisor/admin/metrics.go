@@ -19,6 +19,7 @@ type Metrics struct {
 	cycles   *prometheus.CounterVec
 	exits    *prometheus.CounterVec
 	rolls    *prometheus.CounterVec
+	first    prometheus.Counter
 	slots    *slots
 	requests *requests // nil without the front
 	boot     prometheus.Histogram
@@ -60,6 +61,8 @@ func NewMetrics(accept string) *Metrics {
 		exits:    counter("rota_worker_exits_total", "Workers ended, by how.", "reason"),
 		rolls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rota_rolls_total",
 			Help: "Replacements of all workers, by what triggered them and how they ended."}, []string{"trigger", "result"}),
+		first: prometheus.NewCounter(prometheus.CounterOpts{Name: "rota_worker_stop_first_total",
+			Help: "Workers that were stopped before their replacement was started, since there was no memory for both."}),
 		slots:    newSlots(accept == supervisor.AcceptFront),
 		boot:     histogram("rota_worker_boot_duration_seconds", "Time from start to ready."),
 		drain:    histogram("rota_worker_drain_duration_seconds", "Time from being told to drain to the end."),
@@ -81,7 +84,7 @@ func NewMetrics(accept string) *Metrics {
 	for _, result := range supervisor.CaptureResults {
 		m.captures.WithLabelValues(result)
 	}
-	m.registry.MustRegister(m.captures, m.starts, m.cycles, m.exits, m.rolls, m.slots, m.boot, m.drain)
+	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.first, m.captures, m.slots, m.boot, m.drain)
 	if accept == supervisor.AcceptFront {
 		m.requests = newRequests()
 		m.registry.MustRegister(m.requests)
@@ -90,7 +93,7 @@ func NewMetrics(accept string) *Metrics {
 }
 
 // Watch exports the state of a pool too.
-func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool)) }
+func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool), newVerdicts(pool)) }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
@@ -134,6 +137,8 @@ func (m *Metrics) Observe(e supervisor.Event) {
 		m.exits.WithLabelValues(e.Exit).Inc()
 	case supervisor.CycleDone:
 		m.cycles.WithLabelValues(string(e.Trigger)).Inc()
+	case supervisor.StopFirst:
+		m.first.Inc()
 	case supervisor.RollDone:
 		m.rolls.WithLabelValues(string(e.Trigger), rollDone).Inc()
 	case supervisor.RollSuperseded:

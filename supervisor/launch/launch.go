@@ -41,6 +41,7 @@ type Child struct {
 type Outcome struct {
 	Notify *os.File // where trapped calls arrive; nil without the filter
 	Filter error    // why there is no filter although Spec.Adopt asked for it
+	Score  error    // why the kernel does not prefer it to rota when memory runs out
 	Exec   error    // why the command could not be executed
 }
 
@@ -145,6 +146,8 @@ func (c Child) Await() Outcome {
 			out.Notify, out.Filter = receivedFile(oob[:oobn])
 		case msgNoFilter:
 			out.Filter = errors.New(text)
+		case msgScore:
+			out.Score = errors.New(text)
 		case msgExec:
 			out.Exec = errors.New(text)
 		}

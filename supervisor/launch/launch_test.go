@@ -187,3 +187,42 @@ func TestFilesAreLimited(t *testing.T) {
 		t.Errorf("ended with %v, want SIGXFSZ", status)
 	}
 }
+
+// The kernel is to kill a worker before it kills rota, whose score is this
+// process's here. A worker never gets less than rota has.
+func TestTheKernelKillsAWorkerBeforeRota(t *testing.T) {
+	own := func() (score int) {
+		t.Helper()
+		text, err := os.ReadFile(scoreFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(string(text), &score); err != nil {
+			t.Fatal(err)
+		}
+		return score
+	}
+	before := own()
+	text, out, _ := run(t, shell("cat "+scoreFile))
+	if want := fmt.Sprintln(min(before+scoreStep, scoreMost)); text != want || out.Score != nil {
+		t.Errorf("the worker's score is %q, %v; want %q above %d", text, out.Score, want, before)
+	}
+	if after := own(); after != before {
+		t.Errorf("rota's own score went from %d to %d", before, after)
+	}
+
+	// A process of the highest score has workers of the same.
+	text, out, _ = run(t, shell("echo 1000 > "+scoreFile+"; exec env ROTA_TEST_SCORE=1 "+os.Args[0]+" -test.run=^TestScoreOfAWorker$ -test.v"))
+	if !strings.Contains(text, "score: 1000\n") {
+		t.Errorf("%q, %v", text, out)
+	}
+}
+
+// TestScoreOfAWorker is a part of the test above, in a process of its own.
+func TestScoreOfAWorker(t *testing.T) {
+	if os.Getenv("ROTA_TEST_SCORE") == "" {
+		return
+	}
+	text, out, _ := run(t, shell("cat "+scoreFile))
+	fmt.Printf("score: %s(%v)\n", text, out.Score)
+}

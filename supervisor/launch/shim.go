@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,7 @@ const (
 	msgFilter   = 'F' // the filter is in place; its descriptor comes along
 	msgNoFilter = 'N' // why not
 	msgExec     = 'X' // why the command could not be executed
+	msgScore    = 'S' // why the kernel could not be told whom to kill first
 )
 
 // Exit codes that shells give a command which cannot be executed.
@@ -52,6 +54,7 @@ func Shim() {
 	}
 	// The filter is the calling thread's, and so is the exec that keeps it.
 	runtime.LockOSThread()
+	offer(control)
 	if os.Args[1] == "true" {
 		installFilter(control)
 	}
@@ -76,6 +79,42 @@ func limitFiles(bytes uint64) {
 		limit = unix.Rlimit{Cur: had.Max, Max: had.Max}
 	}
 	_ = unix.Setrlimit(unix.RLIMIT_FSIZE, &limit) // lowering it needs no privilege
+}
+
+// The kernel kills the process with the highest score when memory runs out: its
+// share of the limit in thousandths, plus its oom_score_adj. A hundred more is a
+// tenth of the limit, which rota itself never weighs, so that a worker goes
+// before rota, also a small one.
+const (
+	scoreStep = 100
+	scoreMost = 1000
+	scoreFile = "/proc/self/oom_score_adj"
+)
+
+// offer has the kernel prefer the worker to rota. To raise the score takes no
+// privilege; where it is refused all the same (gVisor) there is nothing to do.
+func offer(control int) {
+	if err := raiseScore(); err != nil {
+		tell(control, msgScore, err.Error(), nil)
+	}
+}
+
+func raiseScore() error {
+	text, err := os.ReadFile(scoreFile)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", scoreFile, err)
+	}
+	score, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", scoreFile, err)
+	}
+	if score >= scoreMost {
+		return nil
+	}
+	if err := os.WriteFile(scoreFile, []byte(strconv.Itoa(min(score+scoreStep, scoreMost))), 0); err != nil {
+		return fmt.Errorf("cannot raise the worker's score: %w", err)
+	}
+	return nil
 }
 
 func installFilter(control int) {
