@@ -31,6 +31,19 @@ type Worker struct {
 	Under   bool // it was seen under Config.MaxMemory, so what is over it has grown
 	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool // Memory was measured exactly since it is over
+
+	told   time.Time // when it was told to go; zero if it was not
+	overAt time.Time // the last sample that Over counts
+	exact  time.Time // the last exact look
+	boot   int64     // the most private memory before it was ready
+	base   int64     // private memory when it had settled, or until then when it was ready
+	// settled: it has stopped growing once, if only for a while.
+	settled  bool
+	trend    *trend // nil before the first look at it when ready
+	near     outlook
+	grows    bool // near says how
+	foreseen Foreseen
+	reaches  time.Time // when it reaches its limit, if that is sure enough to act on
 }
 
 // Slot is what is remembered of a place when its worker has gone.
@@ -66,6 +79,10 @@ type Fleet struct {
 	StopSince  time.Time          // when rota was asked to end; zero until then
 	Abort      bool               // end at once
 
+	learned     learned
+	overTotal   int       // samples in a row over the budget of all workers
+	overTotalAt time.Time // the last of them
+
 	nextID         uint64
 	nextGeneration int
 }
@@ -82,6 +99,9 @@ func NewFleet(desired int, now time.Time) *Fleet {
 func (f *Fleet) Clone() *Fleet {
 	g := *f
 	g.Workers, g.Slots, g.Brakes = slices.Clone(f.Workers), maps.Clone(f.Slots), maps.Clone(f.Brakes)
+	for i := range g.Workers {
+		g.Workers[i].trend = g.Workers[i].trend.clone()
+	}
 	if f.Roll != nil {
 		r := *f.Roll
 		g.Roll = &r
@@ -129,6 +149,7 @@ func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
 		return false
 	}
 	w.State, w.Since, w.ReadyAt = Ready, now, now
+	f.learned.boots.add(now.Sub(w.Started))
 	w.Due = due(c, now, w.ID, f.dues(w))
 	f.Stable = w.Generation
 	if w.Replaces != 0 {
@@ -169,9 +190,14 @@ func (f *Fleet) Reschedule(c Config) {
 }
 
 // Retire applies a Drain.
-func (f *Fleet) Retire(a Drain, now time.Time) {
-	if w := f.Find(a.ID); w != nil {
-		w.State, w.Since, w.Leaving = Draining, now, a.Trigger
+func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
+	w := f.Find(a.ID)
+	if w == nil {
+		return
+	}
+	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
+	if a.Trigger == Memory || a.Trigger == Total {
+		f.noteCycle(c, w, now)
 	}
 }
 
@@ -227,6 +253,7 @@ func (f *Fleet) noteFailure(c Config, w Worker, now time.Time) {
 func (f *Fleet) NewGeneration() int {
 	f.Generation = f.nextGeneration
 	f.nextGeneration++
+	f.learned.newRelease()
 	return f.Generation
 }
 
@@ -278,6 +305,9 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	w := f.Workers[i]
 	f.Workers = slices.Delete(f.Workers, i, i+1)
+	if !w.told.IsZero() {
+		f.learned.drains.add(now.Sub(w.told))
+	}
 	switch {
 	case w.Lost:
 		return Crashed

@@ -116,6 +116,9 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 	if len(f.Workers) >= f.Desired+c.MaxSurge {
 		return nil
 	}
+	if f.leaving() && f.noRoom(c) != "" {
+		return nil // there will be when it has gone
+	}
 	for slot := range f.Desired {
 		if f.covered(slot) || now.Before(retryAt(c, f, slot)) {
 			continue

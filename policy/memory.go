@@ -1,6 +1,11 @@
 package policy
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+)
 
 // Sample is one look at what a worker costs, in bytes.
 type Sample struct {
@@ -8,19 +13,21 @@ type Sample struct {
 	Private int64 // what would be free if it ended, swap included
 	Share   int64 // what it adds to the total of all workers: its proportional memory, swap included
 	Shared  bool  // its processes may share memory that a cheap look counts more than once
-	Exact   bool  // and this look did not
+	Exact   bool  // and this look did not: it asked the kernel for each page
 }
 
-// Container is what holds all workers: a control group, or the machine where
-// there is none.
-type Container struct {
-	Limit  int64 // bytes; 0 where it is not known
-	Needed int64 // bytes that cannot be taken back from it without swapping or killing
-	Group  bool  // a control group's, not the machine's
+// Foreseen is what the recent past of a worker's memory says about its future.
+type Foreseen struct {
+	Growth  float64   // bytes a second; 0 where it does not grow steadily
+	Reaches time.Time // when it reaches Config.MaxMemory; zero where that is not to be seen
 }
 
-// Contain notes a look at the container.
-func (f *Fleet) Contain(c Container) { f.Container = c }
+// Above this part of a limit there is no more patience: one look is enough.
+const hard = 1.2
+
+// fineness is how many points of a trend a sample interval has at most, for when
+// samples are taken faster.
+const fineness = 10
 
 // Observe notes a look at a worker.
 func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
@@ -28,13 +35,67 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	if w == nil {
 		return
 	}
+	had := w.Memory
 	w.Memory, w.Private, w.Share, w.Shared = s.Bytes, s.Private, s.Share, s.Shared
+	if s.Exact {
+		w.exact = now
+	}
+	switch w.State {
+	case Starting:
+		w.boot = max(w.boot, s.Private)
+		return
+	case Draining, Stopping:
+		return
+	}
+	if w.trend == nil {
+		w.begin(f, s, now)
+	} else if s.Exact && s.Shared {
+		w.trend.shift(s.Bytes - had)
+	}
+	w.trend.add(now, s.Bytes, c.SampleInterval/fineness)
+	f.learnLevel(c, w, now)
+	w.foresee(c, f, now)
+	w.strike(c, s, now)
+}
+
+// begin is the first look at a worker that serves.
+func (w *Worker) begin(f *Fleet, s Sample, now time.Time) {
+	w.trend = newTrend(now)
+	w.base = s.Private
+	w.boot = max(w.boot, s.Private)
+	f.learned.fresh.add(w.boot)
+}
+
+// strike counts the looks in a row that were over the limit.
+func (w *Worker) strike(c Config, s Sample, now time.Time) {
 	if c.MaxMemory <= 0 || s.Bytes <= c.MaxMemory {
 		w.Over, w.Settled, w.Under = 0, false, true
 		return
 	}
-	w.Over++
 	w.Settled = w.Settled || s.Exact
+	// Samples that are taken faster than asked for are no strikes of their own.
+	if w.Over > 0 && now.Sub(w.overAt) < c.SampleInterval*9/10 {
+		return
+	}
+	w.Over++
+	w.overAt = now
+}
+
+// overLimit says in what way a worker is over Config.MaxMemory for long enough,
+// or far enough; empty if it is not. One that was over it from the start gets
+// MinUptime, because the next would be too; one that has grown over it is not
+// waited for.
+func (w *Worker) overLimit(c Config, now time.Time) string {
+	if c.MaxMemory <= 0 || w.Over == 0 || !w.Under && now.Before(w.ReadyAt.Add(c.MinUptime)) {
+		return ""
+	}
+	switch {
+	case w.Over >= c.MemorySamples:
+		return fmt.Sprintf("%s memory of %s was over %s in %d samples in a row", c.MemoryMetric, size(w.Memory), size(c.MaxMemory), w.Over)
+	case w.Under && float64(w.Memory) > hard*float64(c.MaxMemory):
+		return fmt.Sprintf("%s memory of %s is over %s by more than a fifth", c.MemoryMetric, size(w.Memory), size(c.MaxMemory))
+	}
+	return ""
 }
 
 // Total is what all workers cost together, in bytes, shared memory counted once.
@@ -46,31 +107,31 @@ func (f *Fleet) Total() int64 {
 	return n
 }
 
-// Pace is how soon the workers' memory is to be looked at again:
-// Config.SampleInterval, or less while a limit is near.
-func Pace(c Config, now time.Time, f *Fleet) time.Duration { return c.SampleInterval }
-
-// Foreseen is what the recent past of a worker's memory says about its future.
-type Foreseen struct {
-	Growth  float64   // bytes a second; 0 where nothing says that it grows
-	Reaches time.Time // when it reaches Config.MaxMemory; zero where that is not to be seen
-}
-
 // Foresee tells what is to be expected of a worker.
-func (f *Fleet) Foresee(c Config, now time.Time, w *Worker) Foreseen { return Foreseen{} }
+func (f *Fleet) Foresee(w *Worker) Foreseen { return w.foreseen }
 
-// Pause applies a Brake.
-func (f *Fleet) Pause(a Brake) {
-	if f.Brakes == nil {
-		f.Brakes = map[Trigger]string{}
+// Pace is how soon the workers' memory is to be looked at again:
+// Config.SampleInterval, or down to a tenth of it while a limit may be near.
+func Pace(c Config, f *Fleet) time.Duration {
+	var rise float64
+	soonest := longest.Seconds()
+	for _, w := range f.Workers {
+		if w.State != Ready || w.trend == nil || w.trend.rise <= 0 {
+			continue
+		}
+		rise += w.trend.rise
+		if c.MaxMemory > 0 && w.Memory <= c.MaxMemory {
+			soonest = min(soonest, float64(c.MaxMemory-w.Memory)/w.trend.rise)
+		}
 	}
-	f.Brakes[a.Trigger] = a.Reason
+	if b := f.budget(c); b.limited && b.room > 0 && rise > 0 {
+		soonest = min(soonest, float64(b.room)/rise)
+	}
+	pace := time.Duration(soonest / looks * float64(time.Second))
+	return min(c.SampleInterval, max(pace, c.SampleInterval/fineness))
 }
 
-// Release lets every cycle happen again, since what made them futile may have
-// changed. It reports whether any had been paused.
-func (f *Fleet) Release() bool {
-	paused := len(f.Brakes) > 0
-	f.Brakes = nil
-	return paused
-}
+// looks is how many samples there should be on the way to a limit.
+const looks = 32
+
+func size(bytes int64) string { return units.BytesSize(float64(bytes)) }

@@ -138,7 +138,7 @@ func TestACycleIsReadyBeforeItRetires(t *testing.T) {
 	expect(t, c, now, f) // one at a time, and the replacement is not ready
 	f.MarkReady(c, next.ID, now)
 	expect(t, c, now, f, Drain{ID: 1, Trigger: Memory})
-	f.Retire(Drain{ID: 1, Trigger: Memory}, now)
+	f.Retire(c, Drain{ID: 1, Trigger: Memory}, now)
 	expect(t, c, now, f) // the old one is still there: no second surge
 	if d := f.Remove(c, 1, now); d != Asked {
 		t.Errorf("departure %v, want that it was asked for", d)
@@ -153,7 +153,7 @@ func TestStopFirstWithoutSurge(t *testing.T) {
 	f.NewGeneration()
 	f.StartRoll(BeginRoll{Trigger: Generation}, t0)
 	expect(t, c, t0, f, Drain{ID: 1, Trigger: Generation})
-	f.Retire(Drain{ID: 1, Trigger: Generation}, t0)
+	f.Retire(c, Drain{ID: 1, Trigger: Generation}, t0)
 	expect(t, c, t0, f)
 	f.Remove(c, 1, t0)
 	expect(t, c, t0, f, Start{Slot: 0, Generation: 2, Trigger: Generation})
@@ -357,7 +357,7 @@ func TestADrainEndsWhenNothingIsLeft(t *testing.T) {
 	f.Desired = 1
 	now := t0.Add(time.Second)
 	f.MarkIdle(2) // it is not draining: new requests may come
-	f.Retire(Drain{ID: 2, Trigger: Scale}, now)
+	f.Retire(c, Drain{ID: 2, Trigger: Scale}, now)
 	expect(t, c, now, f)
 	f.MarkIdle(2)
 	f.MarkIdle(99) // has gone
@@ -378,7 +378,7 @@ func TestTheDrainTimeoutIsForWhomeverIsNotIdle(t *testing.T) {
 	f := served(c, 2)
 	f.StopSince = t0
 	for _, a := range Plan(c, t0, f) {
-		f.Retire(a.(Drain), t0)
+		f.Retire(c, a.(Drain), t0)
 	}
 	f.MarkIdle(1)
 	expect(t, c, t0, f, Stop{ID: 1})

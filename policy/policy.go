@@ -110,11 +110,14 @@ type Kill struct {
 type Measure struct{ ID uint64 }
 
 // Brake pauses the cycles of a trigger, Memory or Total, since they do not help.
-// They go on after Fleet.Release.
+// They go on after a Resume, or Fleet.Release.
 type Brake struct {
 	Trigger Trigger
 	Reason  string // the limit, what a fresh worker needs, and what would work
 }
+
+// Resume lets the cycles of a trigger go on that a Brake has paused.
+type Resume struct{ Trigger Trigger }
 
 // Capture has evidence taken of a worker that leaves for its memory, before it is stopped.
 type Capture struct {
@@ -141,6 +144,7 @@ func (Stop) action()      {}
 func (Kill) action()      {}
 func (Measure) action()   {}
 func (Brake) action()     {}
+func (Resume) action()    {}
 func (Capture) action()   {}
 func (BeginRoll) action() {}
 func (EndRoll) action()   {}
@@ -165,6 +169,9 @@ func Plan(c Config, now time.Time, f *Fleet) []Action {
 		return []Action{action}
 	}
 	if action := refill(c, now, f); action != nil {
+		return []Action{action}
+	}
+	if action := brake(c, now, f); action != nil {
 		return []Action{action}
 	}
 	return cycle(c, now, f)

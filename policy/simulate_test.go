@@ -92,7 +92,7 @@ func (w *world) apply(a Action) {
 	case Start:
 		w.born(w.fleet.Launch(a, w.now).ID)
 	case Drain:
-		w.fleet.Retire(a, w.now)
+		w.fleet.Retire(w.config, a, w.now)
 		if f := w.fates[a.ID]; !w.front {
 			soon(a.ID, f.heedsDrain)
 		} else if f.heedsDrain >= 0 {

@@ -69,7 +69,7 @@ func (s *Supervisor) start(a policy.Start, now time.Time) {
 // its requests, so the signal comes first and the server drains itself; a front
 // knows them, and the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
-	s.fleet.Retire(a, now)
+	s.fleet.Retire(s.config.Policy, a, now)
 	p := s.processes[a.ID]
 	p.drainAt = now
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first

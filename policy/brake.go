@@ -1,0 +1,99 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// most cycles in a row that did not help before there are no more of them.
+const mostFutile = 3
+
+// shortLife is how long a worker must have been under its limit for its cycle to
+// have been of use, if it grew no more when it was over.
+const shortLife = time.Minute
+
+// futile tells whether a cycle of a worker that is over its limit will not help:
+// it was over from the start, or soon and then stayed what it was. What goes on
+// growing is helped, however soon it is over.
+func (w *Worker) futile(c Config, now time.Time) bool {
+	if w.Over == 0 {
+		return false // by forecast: it grows
+	}
+	if !w.Under {
+		return true
+	}
+	return now.Sub(w.ReadyAt) < max(shortLife, c.MinUptime) && (!w.grows || w.near.keeps < 1)
+}
+
+// noteCycle learns from a worker that goes for its memory.
+func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
+	rate := 0.0
+	if w.grows && w.near.keeps == 1 {
+		rate = w.near.rate
+	}
+	f.learned.rates.add(rate)
+	switch {
+	case w.Leaving != Memory:
+	case w.futile(c, now):
+		f.learned.futile++
+	default:
+		f.learned.futile = 0
+	}
+}
+
+// brake pauses cycles that do not help, and lets those for the total go on when
+// they would again.
+func brake(c Config, now time.Time, f *Fleet) Action {
+	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile >= mostFutile {
+		for i := range f.Workers {
+			if w := &f.Workers[i]; f.replaceable(w) && w.overLimit(c, now) != "" {
+				return Brake{Memory, fmt.Sprintf("a max-memory of %s is below what a fresh worker needs: %d in a row were over it again at once, this one has %s. "+
+					"Set it to %s or more, or give the command less to load", size(c.MaxMemory), f.learned.futile, size(w.Memory), size(roomy(w.Memory)))}
+			}
+		}
+	}
+	_, over := f.overBudget(c)
+	helps := f.grownMost() != nil
+	_, paused := f.Brakes[Total]
+	switch {
+	case !paused && over && !helps && f.steady():
+		b := f.budget(c)
+		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown since it settled, so that a fresh one would need as much: %d workers need %s. "+
+			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), f.Desired, size(f.Total()), size(roomy(b.used)))}
+	case paused && (!over || helps):
+		return Resume{Total}
+	}
+	return nil
+}
+
+// steady tells whether every worker serves and has been looked at.
+func (f *Fleet) steady() bool {
+	for _, w := range f.Workers {
+		if w.State != Ready || w.trend == nil {
+			return false
+		}
+	}
+	return len(f.Workers) == f.Desired
+}
+
+// roomy is a limit that leaves room above what is needed.
+func roomy(needed int64) int64 { return needed + needed/4 }
+
+// Pause applies a Brake.
+func (f *Fleet) Pause(a Brake) {
+	if f.Brakes == nil {
+		f.Brakes = map[Trigger]string{}
+	}
+	f.Brakes[a.Trigger] = a.Reason
+}
+
+// Unpause applies a Resume.
+func (f *Fleet) Unpause(a Resume) { delete(f.Brakes, a.Trigger) }
+
+// Release lets every cycle happen again, since what made them futile may have
+// changed. It reports whether any had been paused.
+func (f *Fleet) Release() bool {
+	paused := len(f.Brakes) > 0
+	f.Brakes, f.learned.futile = nil, 0
+	return paused
+}

@@ -1,0 +1,168 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// How far ahead the past is trusted: no further than it reaches back, and half as
+// far before the pool is known to leak.
+const (
+	trust         = 1
+	cautiousTrust = 2
+)
+
+// foresee reads a worker's trend after a look.
+func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
+	lead := f.learned.lead(c)
+	w.near, w.grows = w.outlook(f, now, lead/2)
+	w.foreseen, w.reaches = Foreseen{}, time.Time{}
+	if w.grows {
+		w.foreseen.Growth = w.near.rate
+	}
+	if c.MaxMemory <= 0 {
+		return
+	}
+	least, ahead := max(2*lead, c.MinUptime), time.Duration(cautiousTrust)
+	if f.learned.leaks() {
+		least, ahead = lead/2, trust
+	}
+	for i := range w.trend.levels {
+		l := &w.trend.levels[i]
+		if l.n < leastPoints {
+			break
+		}
+		o, ok := l.read(w.trend, now)
+		if !ok || f.stopsBefore(c.MaxMemory, w, o) {
+			continue
+		}
+		in, ok := o.reach(float64(c.MaxMemory))
+		if !ok {
+			continue
+		}
+		if w.foreseen.Reaches.IsZero() || in > o.window {
+			w.foreseen = Foreseen{o.rate, now.Add(in)}
+		}
+		if o.window >= least && in*ahead <= o.window {
+			w.foreseen, w.reaches = Foreseen{o.rate, now.Add(in)}, now.Add(in)
+			return
+		}
+	}
+}
+
+// tries is how many levels are looked at for growth: a shorter stretch may be too
+// noisy where the next is clear.
+const tries = 3
+
+// outlook is the growth of a worker over a stretch of at least so long.
+func (w *Worker) outlook(f *Fleet, now time.Time, atLeast time.Duration) (outlook, bool) {
+	tried := 0
+	for i := range w.trend.levels {
+		l := &w.trend.levels[i]
+		if l.n < leastPoints || tried == tries {
+			break
+		}
+		if l.span() < atLeast {
+			continue
+		}
+		if o, ok := l.read(w.trend, now); ok {
+			return o, true
+		}
+		tried++
+	}
+	return outlook{}, false
+}
+
+// stopsBefore tells whether growth is expected to stop below a limit, since it
+// did before: of this worker, or of another of the same release. It says nothing
+// about growth that is slower than what stopped, nor about floors, which have
+// come down already.
+func (f *Fleet) stopsBefore(limit int64, w *Worker, o outlook) bool {
+	known := f.knownStop(w, o)
+	return known > 0 && known < limit && o.now <= float64(known)
+}
+
+// knownStop is the level at which growth like this one was seen to stop; 0 if none.
+func (f *Fleet) knownStop(w *Worker, o outlook) int64 {
+	if o.floors {
+		return 0
+	}
+	var known int64
+	if w.trend.falls > 0 {
+		known = w.trend.fell
+	}
+	if o.window <= f.learned.stopped {
+		known = max(known, f.learned.stops)
+	}
+	return known + known/fallShare
+}
+
+// gains is how much a worker is expected to grow within a time.
+func (f *Fleet) gains(w *Worker, within time.Duration) float64 {
+	if !w.grows {
+		if rate := f.learned.usualRate(); rate > 0 && !w.settled && w.State == Ready {
+			return rate * within.Seconds() // too young to tell: as those before it
+		}
+		return 0
+	}
+	gain := w.near.grown(within.Seconds())
+	if known := float64(f.knownStop(w, w.near)); known > 0 && w.near.now <= known {
+		gain = min(gain, known-w.near.now)
+	}
+	return gain
+}
+
+// falling is a worker that is expected to reach its limit.
+type falling struct {
+	w    *Worker
+	at   time.Time
+	sure bool // its own past says so, and not that of others
+}
+
+// spread picks the worker whose cycle must begin now, so that it and the cycles
+// of all that reach their limits soon after it are over before those limits: the
+// latest start of the first of a row of jobs with deadlines. nil if there is time.
+func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
+	if c.MaxMemory <= 0 {
+		return nil, ""
+	}
+	var row []falling
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		if !f.replaceable(w) {
+			continue
+		}
+		if !w.reaches.IsZero() {
+			row = append(row, falling{w, w.reaches, true})
+		} else if rate := f.learned.usualRate(); rate > 0 && !w.settled && w.trend != nil {
+			in := float64(max(0, c.MaxMemory-w.Memory)) / rate
+			row = append(row, falling{w, now.Add(time.Duration(min(in, longest.Seconds()) * float64(time.Second))), false})
+		}
+	}
+	if len(row) == 0 {
+		return nil, ""
+	}
+	slices.SortStableFunc(row, func(a, b falling) int { return a.at.Compare(b.at) })
+	lead, beside := f.learned.lead(c), max(1, c.MaxSurge+c.MaxUnavailable)
+	start := row[len(row)-1].at
+	for i := len(row) - 1; i >= 0; i-- {
+		if row[i].at.Before(start) {
+			start = row[i].at
+		}
+		if i%beside == 0 {
+			start = start.Add(-lead)
+		}
+	}
+	i := slices.IndexFunc(row, func(r falling) bool { return r.sure })
+	if i < 0 || now.Before(start) {
+		return nil, ""
+	}
+	w := row[i].w
+	reason := fmt.Sprintf("%s memory of %s grows by %s/s and would be over %s in %s; a cycle takes %s", c.MemoryMetric, size(w.Memory),
+		size(int64(w.foreseen.Growth)), size(c.MaxMemory), row[i].at.Sub(now).Round(100*time.Millisecond), f.learned.cycle(c).Round(100*time.Millisecond))
+	if n := len(row) - 1 - i; n > 0 {
+		reason += fmt.Sprintf(", and %d more are expected to follow", n)
+	}
+	return w, reason
+}

@@ -1,0 +1,127 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// learned is what earlier workers taught about the next.
+type learned struct {
+	fresh  recent[int64]         // bytes of a worker that just became ready
+	boots  recent[time.Duration] // from start to ready
+	drains recent[time.Duration] // from being told to go to gone
+	rates  recent[float64]       // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
+
+	// stops is the highest level at which a worker of this release was seen to
+	// stop growing, and for how long at most it did. What grows below it is
+	// expected to stop there again.
+	stops   int64
+	stopped time.Duration
+
+	futile int // cycles in a row for Memory that did not help
+}
+
+// recent holds the last few of something.
+type recent[T int64 | time.Duration | float64] struct {
+	values [8]T
+	n      int
+}
+
+func (r *recent[T]) add(v T) {
+	r.values[r.n%len(r.values)] = v
+	r.n++
+}
+
+func (r *recent[T]) all() []T { return r.values[:min(r.n, len(r.values))] }
+
+func (r *recent[T]) max() (most T) {
+	for _, v := range r.all() {
+		most = max(most, v)
+	}
+	return most
+}
+
+// guessedDrain is what a drain is taken to last before there was one.
+const guessedDrain = time.Second
+
+// cycle is how long a cycle takes, as the slowest of the last few did.
+func (l *learned) cycle(c Config) time.Duration {
+	drain := min(guessedDrain, c.DrainTimeout)
+	if l.drains.n > 0 {
+		drain = l.drains.max()
+	}
+	return l.boots.max() + drain
+}
+
+// lead is how long before a limit a cycle must begin: a quarter more than it
+// takes, and two samples.
+func (l *learned) lead(c Config) time.Duration {
+	return l.cycle(c)*5/4 + 2*c.SampleInterval/fineness
+}
+
+// leaks tells whether a worker that was cycled lately was growing up to its end.
+func (l *learned) leaks() bool { return l.rates.max() > 0 }
+
+// usualRate is the growth of those that grew; 0 if none did.
+func (l *learned) usualRate() float64 {
+	var grew []float64
+	for _, r := range l.rates.all() {
+		if r > 0 {
+			grew = append(grew, r)
+		}
+	}
+	if len(grew) == 0 {
+		return 0
+	}
+	slices.Sort(grew)
+	return grew[len(grew)/2]
+}
+
+// newRelease forgets what may be different with another program.
+func (l *learned) newRelease() {
+	l.rates, l.stops, l.stopped, l.futile = recent[float64]{}, 0, 0, 0
+}
+
+// flatShare is the part of its size within which memory counts as flat.
+const flatShare = 50
+
+// learnLevel notes where a worker stops growing: where it came to be flat, or
+// what it came down from by itself, again and again.
+func (f *Fleet) learnLevel(c Config, w *Worker, now time.Time) {
+	l := &f.learned
+	if w.trend.falls > 1 {
+		l.stops = max(l.stops, w.trend.fell)
+		l.stopped = max(l.stopped, w.trend.lastT-w.trend.fallT)
+	}
+	flat, level := w.trend.flat(max(c.MinUptime, 8*c.SampleInterval))
+	if flat == 0 {
+		return
+	}
+	if !w.settled {
+		w.settled, w.base = true, w.Private
+	}
+	l.stops, l.stopped = max(l.stops, level), max(l.stopped, flat)
+}
+
+// flat is the longest stretch up to now, of at least so long, in which memory
+// stayed what it was, and the most that it was then; 0 if there is none.
+func (t *trend) flat(atLeast time.Duration) (stretch time.Duration, level int64) {
+	for i := range t.levels {
+		l := &t.levels[i]
+		if l.n < leastPoints {
+			break
+		}
+		if l.span() < atLeast {
+			continue
+		}
+		low, high := l.open.low, l.open.low
+		for _, p := range l.points[:min(l.n, trendPoints)] {
+			low, high = min(low, p.low), max(high, p.low)
+		}
+		if high-low > max(high/flatShare, leastFall) {
+			break
+		}
+		stretch, level = l.span(), high
+	}
+	return stretch, level
+}

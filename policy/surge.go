@@ -1,0 +1,49 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// reserveShare is the part of the container that a surge leaves free.
+const reserveShare = 50
+
+// noRoom says why one worker more does not fit into the container, with the
+// numbers; empty if it fits, or if too little is known to tell.
+func (f *Fleet) noRoom(c Config) string {
+	fresh := f.freshSize(c)
+	k := f.Container
+	if k.Limit <= 0 || k.Needed <= 0 || fresh <= 0 {
+		return ""
+	}
+	var grows float64
+	pending := int64(0)
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		if w.State == Starting {
+			pending += max(0, fresh-w.Private)
+		}
+		grows += f.gains(w, f.learned.cycle(c))
+	}
+	free := k.Limit - k.Limit/reserveShare - k.Needed - pending - int64(grows)
+	if fresh <= free {
+		return ""
+	}
+	text := fmt.Sprintf("a fresh worker takes %s, and of %s only %s are free", size(fresh), size(k.Limit), size(max(0, k.Limit-k.Needed)))
+	if grows > 0 {
+		text += fmt.Sprintf(", of which %s are expected to be used within the %s of a cycle", size(int64(grows)), f.learned.cycle(c).Round(100*time.Millisecond))
+	}
+	return text
+}
+
+// freshSize is what a new worker takes, a tenth more than the largest of the last
+// few did. Before there was one it is the limit, and 0 without that.
+func (f *Fleet) freshSize(c Config) int64 {
+	if most := f.learned.fresh.max(); most > 0 {
+		return most + most/10
+	}
+	return c.MaxMemory
+}
+
+// leaving tells whether a worker is on its way out, so that there will be more room.
+func (f *Fleet) leaving() bool { return f.Count(Draining)+f.Count(Stopping) > 0 }
