@@ -3,7 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
-	"strings"
+	"regexp"
 	"syscall"
 	"testing"
 )
@@ -11,17 +11,20 @@ import (
 // futileCycles is how often a cycle that does not help may be repeated.
 const futileCycles = 3
 
-// TestFutile has limits below what a fresh worker needs. rota finds that out by
-// trying, says so and lets the workers be, and nobody loses anything by it.
+// TestFutile has limits below what a fresh worker needs. rota finds that out,
+// by trying if need be, says so and lets the workers be, and nobody loses
+// anything by it.
 func TestFutile(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, trigger string
 		flags         []string
-		says          string // the limit, as the message names it
+		says          *regexp.Regexp // the limit, what a fresh worker needs or all do, and what would work
 	}{
-		{"max-memory", "memory", []string{"--max-memory", "50MiB"}, "50MiB"},
-		{"max-total-memory", "total", []string{"--max-total-memory", "150MiB"}, "150MiB"},
+		{"max-memory", "memory", []string{"--max-memory", "50MiB"},
+			regexp.MustCompile(`max-memory of 50MiB .*fresh worker needs.* 10[0-9.]+MiB.*Set it to 1[0-9.]+MiB or more`)},
+		{"max-total-memory", "total", []string{"--max-total-memory", "150MiB"},
+			regexp.MustCompile(`of 150MiB.*fresh one.*2 workers need 2[0-9.]+MiB.*allow 2[0-9.]+MiB`)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -54,17 +57,14 @@ func TestFutile(t *testing.T) {
 // futile waits until the cycles of a trigger are paused for the n-th time, checks
 // that it is said well and after how many, and that none follows. It returns how
 // many there were since the last time that they were resumed.
-func (p *pool) futile(trigger, limit string, n int) (cycles int) {
+func (p *pool) futile(trigger string, says *regexp.Regexp, n int) (cycles int) {
 	p.t.Helper()
 	e := p.awaitKind("memory cycles paused", n)
 	if e.str("trigger") != trigger {
 		p.t.Errorf("trigger %q, want %s: %v", e.str("trigger"), trigger, e)
 	}
-	// What is set, what a fresh worker has (its ballast, and a few MiB of Go's), and the flag to change.
-	for _, want := range []string{limit, "fresh", "10", "MiB", "--max-"} {
-		if !strings.Contains(e.str("reason"), want) {
-			p.t.Errorf("%q is missing in the reason: %q", want, e.str("reason"))
-		}
+	if !says.MatchString(e.str("reason")) {
+		p.t.Errorf("reason %q, want %s", e.str("reason"), says)
 	}
 	// Each would be over the limit in three of these.
 	awaitSamples(p.t, p, 20, func(map[string]float64) {})
@@ -82,8 +82,8 @@ func (p *pool) futile(trigger, limit string, n int) (cycles int) {
 			cycles++
 		}
 	}
-	if cycles < 1 || cycles > futileCycles {
-		p.t.Errorf("%d cycles before the pause, want 1 to %d", cycles, futileCycles)
+	if cycles > futileCycles {
+		p.t.Errorf("%d cycles before the pause, want %d at most", cycles, futileCycles)
 	}
 	return cycles
 }

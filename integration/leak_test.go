@@ -75,7 +75,7 @@ func TestLeakInContainer(t *testing.T) {
 		"by default, slow boot":            {boot: boot, race: true},
 		"max-memory":                       {flags: []string{"--max-memory", "150MiB"}},
 		"max-memory, slow boot":            {flags: []string{"--max-memory", "150MiB"}, boot: boot},
-		"too tight for a surge, slow boot": {boot: boot, ballast: 110, tight: true},
+		"too tight for a surge, slow boot": {boot: boot, ballast: 90, tight: true},
 	}
 	var together sync.WaitGroup
 	defer together.Wait()
