@@ -13,11 +13,11 @@ import (
 )
 
 // leakSpan is for how long containers are under load; make soak takes longer.
-var leakSpan = 30 * time.Second
+var leakSpan = 25 * time.Second
 
 // leakRest is for how long the same load is measured without a leak before; then
 // it goes on beside the leak.
-const leakRest = 10 * time.Second
+const leakRest = 5 * time.Second
 
 // container is a pool of two workers in a group of 512 MiB, under 50 requests a
 // second that come whether or not those before were answered, each held for 0.3 s.

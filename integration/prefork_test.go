@@ -109,6 +109,9 @@ const sharingOff = 0.05
 // TestSharing adds up what copies cost that share most of it. The sum must be
 // what the kernel charges for them, not what each seems to have.
 func TestSharing(t *testing.T) {
+	if os.Getenv("TEST_RACE") != "" {
+		return // it is about numbers, and takes gigabytes
+	}
 	t.Parallel()
 	for _, f := range preforks {
 		t.Run(f.name, func(t *testing.T) {
