@@ -54,13 +54,17 @@ func TestMetrics(t *testing.T) {
 	values, text := p.scrape()
 	lint(t, text)
 
-	zero := map[string]bool{"rota_worker_boot_duration_seconds_count": true, "rota_worker_drain_duration_seconds_count": true}
+	zero := map[string]bool{
+		"rota_worker_boot_duration_seconds_count": true, "rota_worker_drain_duration_seconds_count": true, "rota_worker_stop_first_total": true,
+		`rota_memory_cycles_paused{trigger="memory"}`: true, `rota_memory_cycles_paused{trigger="total"}`: true,
+	}
 	for slot := range 2 {
+		zero[fmt.Sprintf(`rota_worker_memory_access_denied{slot="%d"}`, slot)] = true
 		for _, kind := range []string{"request", "upgrade"} {
 			zero[fmt.Sprintf(`rota_requests_cut_total{kind=%q,slot="%d"}`, kind, slot)] = true
 		}
 	}
-	for _, trigger := range []string{"memory", "age", "cron", "generation", "requests", "crash", "scale"} {
+	for _, trigger := range []string{"memory", "total", "age", "cron", "generation", "requests", "crash", "scale"} {
 		zero[fmt.Sprintf("rota_worker_starts_total{reason=%q}", trigger)] = true
 		zero[fmt.Sprintf("rota_worker_cycles_total{trigger=%q}", trigger)] = true
 	}

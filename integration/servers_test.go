@@ -217,15 +217,7 @@ var unmodified = []struct {
 	{"npm start", func(t *testing.T, port string) []string {
 		return []string{"env", "PORT=" + port, server(t, "npm", "npm"), "--prefix", serversDir(t, "node"), "start"}
 	}},
-	{"java", func(t *testing.T, port string) []string {
-		dir := t.TempDir()
-		compiler := exec.Command(server(t, "javac", "default-jdk-headless"), "-d", dir, serversDir(t, "java/Server.java"))
-		if text, err := compiler.CombinedOutput(); err != nil {
-			t.Fatalf("cannot compile: %v\n%s", err, text)
-		}
-		return []string{server(t, "java", "default-jre-headless"), "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-			"-cp", dir, "Server", port}
-	}},
+	{"java", java},
 }
 
 // TestUnmodifiedServers runs three copies of each on one port that every one of

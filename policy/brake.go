@@ -9,27 +9,33 @@ import (
 const mostFutile = 3
 
 // shortLife is how long a worker must have been under its limit for its cycle to
-// have been of use, if it grew no more when it was over.
-const shortLife = time.Minute
+// have been of use, if it hardly grew any more when it was over.
+const shortLife = 10 * time.Minute
 
 // futile tells whether a cycle of a worker that is over its limit will not help:
-// it was over from the start, or soon and then stayed what it was. What goes on
-// growing is helped, however soon it is over.
+// it was over from the start, or soon, and is about to stay what it is. What goes
+// on growing is helped, however soon it is over.
 func (w *Worker) futile(c Config, now time.Time) bool {
 	if w.Over == 0 {
 		return false // by forecast: it grows
 	}
+	life := now.Sub(w.ReadyAt)
 	if !w.Under {
 		return true
 	}
-	return now.Sub(w.ReadyAt) < max(shortLife, c.MinUptime) && (!w.grows || w.near.keeps < 1)
+	o, grows := w.trend.outlook(now, life/3)
+	return life < max(shortLife, c.MinUptime) && (!grows || o.keeps < 1 && !o.certain(2*float64(c.MaxMemory)))
 }
 
 // noteCycle learns from a worker that goes for its memory.
 func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
+	// Over a third of its life: what warms up looks like a leak for a moment.
 	rate := 0.0
-	if w.grows && w.near.keeps == 1 {
-		rate = w.near.rate
+	if w.trend == nil {
+		return
+	}
+	if o, grows := w.trend.outlook(now, now.Sub(w.ReadyAt)/3); grows && o.keeps == 1 {
+		rate = o.rate
 	}
 	f.learned.rates.add(rate)
 	switch {
@@ -52,15 +58,14 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 			}
 		}
 	}
-	_, over := f.overBudget(c)
-	helps := f.grownMost() != nil
+	_, over := f.overBudget(c, now)
 	_, paused := f.Brakes[Total]
+	b := f.budget(c)
 	switch {
-	case !paused && over && !helps && f.steady():
-		b := f.budget(c)
+	case !paused && over && f.grownMost(2) == nil && f.steady():
 		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown since it settled, so that a fresh one would need as much: %d workers need %s. "+
 			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), f.Desired, size(f.Total()), size(roomy(b.used)))}
-	case paused && (!over || helps):
+	case paused && (b.room > b.limit/20 || f.grownMost(1) != nil):
 		return Resume{Total}
 	}
 	return nil

@@ -22,7 +22,7 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 		return []Action{Measure{ID: id}}
 	}
 	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
-		noRoom := f.noRoom(c)
+		noRoom := f.noRoom(c, now)
 		if noRoom == "" {
 			return []Action{Start{Slot: w.Slot, Generation: f.Generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
 		}
@@ -32,7 +32,7 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 		return nil
 	}
 	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
-		return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason}}
+		return captureFirst(c, now, f, Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason})
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func (f *Fleet) replaceable(w *Worker) bool {
 // out, then who is over its limit, and who will be. Among equals the oldest goes
 // first.
 func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
-	if w, why := total(c, f); w != nil {
+	if w, why := total(c, now, f); w != nil {
 		return w, cause{trigger: Total, reason: why}
 	}
 	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile < mostFutile {

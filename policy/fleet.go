@@ -24,6 +24,12 @@ type Worker struct {
 	Idle       bool // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
 	Lost       bool // its leader crashed, and that is in the slot's history
 
+	Reason    string    // the numbers behind Trigger
+	Cause     string    // the numbers behind Leaving
+	Tight     string    // it left before its successor, since both do not fit: the numbers
+	Capturing time.Time // when its capture began; zero for never
+	Captured  bool      // its capture is over, or was done without
+
 	Memory  int64 // bytes, the last sample of Config.MemoryMetric
 	Private int64 // and of the rest of Sample
 	Share   int64
@@ -41,7 +47,9 @@ type Worker struct {
 	settled  bool
 	trend    *trend // nil before the first look at it when ready
 	near     outlook
-	grows    bool // near says how
+	grows    bool    // near says how
+	long     outlook // over longEvidence; the zero value if it does not grow
+	warms    bool    // it grows ever slower
 	foreseen Foreseen
 	reaches  time.Time // when it reaches its limit, if that is sure enough to act on
 }
@@ -82,6 +90,9 @@ type Fleet struct {
 	learned     learned
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
+	rooms       looks     // what was left of the budget
+	grown       int64     // what all workers have grown by while they served, in bytes
+	growth      *trend    // of that: it does not fall when a worker is replaced
 
 	nextID         uint64
 	nextGeneration int
@@ -102,6 +113,7 @@ func (f *Fleet) Clone() *Fleet {
 	for i := range g.Workers {
 		g.Workers[i].trend = g.Workers[i].trend.clone()
 	}
+	g.growth = g.growth.clone()
 	if f.Roll != nil {
 		r := *f.Roll
 		g.Roll = &r
@@ -134,7 +146,7 @@ func (f *Fleet) Count(s State) int {
 func (f *Fleet) Launch(a Start, now time.Time) Worker {
 	w := Worker{
 		ID: f.nextID, Slot: a.Slot, Generation: a.Generation, State: Starting,
-		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger,
+		Since: now, Started: now, Replaces: a.Replaces, Trigger: a.Trigger, Reason: a.Reason,
 	}
 	f.nextID++
 	f.Workers = append(f.Workers, w)
@@ -196,6 +208,10 @@ func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
 		return
 	}
 	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
+	w.Cause, w.Tight = f.numbers(a), a.NoRoom
+	slot := f.Slots[w.Slot] // a successor may start before it has gone
+	slot.Left = a.Trigger
+	f.Slots[w.Slot] = slot
 	if a.Trigger == Memory || a.Trigger == Total {
 		f.noteCycle(c, w, now)
 	}
@@ -305,6 +321,7 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	}
 	w := f.Workers[i]
 	f.Workers = slices.Delete(f.Workers, i, i+1)
+	f.Container.Needed = max(0, f.Container.Needed-w.Private) // as the next look will find
 	if !w.told.IsZero() {
 		f.learned.drains.add(now.Sub(w.told))
 	}

@@ -6,17 +6,19 @@ import (
 	"time"
 )
 
-// How far ahead the past is trusted: no further than it reaches back, and half as
-// far before the pool is known to leak.
-const (
-	trust         = 1
-	cautiousTrust = 2
-)
+// longEvidence is longer than warming up and the saws of garbage collectors take,
+// in most programs.
+const longEvidence = 15 * time.Minute
 
-// foresee reads a worker's trend after a look.
+// foresee reads a worker's trend after a look. Before the pool is known to leak,
+// growth is acted on only if it has been seen for MinUptime, and if it would reach
+// the limit even if it slowed down as much as can be.
 func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	lead := f.learned.lead(c)
-	w.near, w.grows = w.outlook(f, now, lead/2)
+	w.near, w.grows = w.trend.outlook(now, lead/2)
+	w.long, _ = w.trend.outlook(now, longEvidence)
+	o, grows := w.trend.outlook(now, now.Sub(w.trend.began)/3)
+	w.warms = grows && o.keeps < 1
 	w.foreseen, w.reaches = Foreseen{}, time.Time{}
 	if w.grows {
 		w.foreseen.Growth = w.near.rate
@@ -24,9 +26,9 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	if c.MaxMemory <= 0 {
 		return
 	}
-	least, ahead := max(2*lead, c.MinUptime), time.Duration(cautiousTrust)
-	if f.learned.leaks() {
-		least, ahead = lead/2, trust
+	leaks, least := f.learned.leaks(), c.MinUptime
+	if leaks {
+		least = lead / 2
 	}
 	for i := range w.trend.levels {
 		l := &w.trend.levels[i]
@@ -44,34 +46,11 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 		if w.foreseen.Reaches.IsZero() || in > o.window {
 			w.foreseen = Foreseen{o.rate, now.Add(in)}
 		}
-		if o.window >= least && in*ahead <= o.window {
+		if o.window >= least && (leaks && in <= o.window || o.certain(float64(c.MaxMemory))) {
 			w.foreseen, w.reaches = Foreseen{o.rate, now.Add(in)}, now.Add(in)
 			return
 		}
 	}
-}
-
-// tries is how many levels are looked at for growth: a shorter stretch may be too
-// noisy where the next is clear.
-const tries = 3
-
-// outlook is the growth of a worker over a stretch of at least so long.
-func (w *Worker) outlook(f *Fleet, now time.Time, atLeast time.Duration) (outlook, bool) {
-	tried := 0
-	for i := range w.trend.levels {
-		l := &w.trend.levels[i]
-		if l.n < leastPoints || tried == tries {
-			break
-		}
-		if l.span() < atLeast {
-			continue
-		}
-		if o, ok := l.read(w.trend, now); ok {
-			return o, true
-		}
-		tried++
-	}
-	return outlook{}, false
 }
 
 // stopsBefore tells whether growth is expected to stop below a limit, since it

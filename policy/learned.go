@@ -53,10 +53,10 @@ func (l *learned) cycle(c Config) time.Duration {
 	return l.boots.max() + drain
 }
 
-// lead is how long before a limit a cycle must begin: a quarter more than it
-// takes, and two samples.
+// lead is how long before a limit a cycle must begin: half as much again as it
+// takes, and some samples.
 func (l *learned) lead(c Config) time.Duration {
-	return l.cycle(c)*5/4 + 2*c.SampleInterval/fineness
+	return l.cycle(c)*3/2 + c.SampleInterval/2
 }
 
 // leaks tells whether a worker that was cycled lately was growing up to its end.

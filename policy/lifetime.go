@@ -7,14 +7,18 @@ import (
 )
 
 // deadline is when a worker's state must have ended; zero if it may last.
-func deadline(c Config, w Worker) time.Time {
+func (f *Fleet) deadline(c Config, w Worker) time.Time {
 	switch {
 	case w.Killed:
 		return time.Time{}
 	case w.State == Starting:
 		return w.Since.Add(c.StartTimeout)
 	case w.State == Draining:
-		return w.Since.Add(c.DrainTimeout)
+		drained := w.Since.Add(c.DrainTimeout)
+		if held := f.heldUntil(c, w); held.After(drained) {
+			return held
+		}
+		return drained
 	case w.State == Stopping:
 		return w.Since.Add(c.StopTimeout)
 	}
@@ -30,11 +34,16 @@ func deadlines(c Config, now time.Time, f *Fleet) []Action {
 			actions = append(actions, Kill{ID: w.ID, Reason: "asked to end at once"})
 			continue
 		}
-		if w.State == Draining && w.Idle && !w.Killed {
+		if w.State == Draining {
+			if capture, due := f.evidence(c, now, w); due {
+				return append(actions, capture) // another one may be due, and depend on this
+			}
+		}
+		if w.State == Draining && w.Idle && !w.Killed && !now.Before(f.heldUntil(c, w)) {
 			actions = append(actions, Stop{ID: w.ID, Reason: "it has finished all that it had begun"})
 			continue
 		}
-		if at := deadline(c, w); at.IsZero() || now.Before(at) {
+		if at := f.deadline(c, w); at.IsZero() || now.Before(at) {
 			continue
 		}
 		switch w.State {
@@ -71,7 +80,7 @@ func shutdown(c Config, now time.Time, f *Fleet) []Action {
 }
 
 // retire lets workers go that have been relieved or are too many.
-func retire(c Config, f *Fleet) []Action {
+func retire(c Config, now time.Time, f *Fleet) []Action {
 	for _, w := range f.Workers {
 		if w.Slot >= f.Desired && w.State == Starting {
 			return []Action{Stop{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
@@ -85,7 +94,10 @@ func retire(c Config, f *Fleet) []Action {
 			return []Action{Drain{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
 		if next := f.relief(&w); next != nil {
-			return []Action{Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}}
+			drain := Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}
+			if actions := captureFirst(c, now, f, drain); len(actions) > 0 {
+				return actions
+			}
 		}
 	}
 	return nil
@@ -116,7 +128,7 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 	if len(f.Workers) >= f.Desired+c.MaxSurge {
 		return nil
 	}
-	if f.leaving() && f.noRoom(c) != "" {
+	if f.leaving() && f.noRoom(c, now) != "" {
 		return nil // there will be when it has gone
 	}
 	for slot := range f.Desired {

@@ -22,7 +22,7 @@ type Foreseen struct {
 	Reaches time.Time // when it reaches Config.MaxMemory; zero where that is not to be seen
 }
 
-// Above this part of a limit there is no more patience: one look is enough.
+// Above this part of a limit there is no more patience: that it is no spike is enough.
 const hard = 1.2
 
 // fineness is how many points of a trend a sample interval has at most, for when
@@ -47,12 +47,15 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	case Draining, Stopping:
 		return
 	}
-	if w.trend == nil {
+	switch {
+	case w.trend == nil:
 		w.begin(f, s, now)
-	} else if s.Exact && s.Shared {
+	case s.Exact && s.Shared:
 		w.trend.shift(s.Bytes - had)
+	default:
+		f.grown += s.Bytes - had
 	}
-	w.trend.add(now, s.Bytes, c.SampleInterval/fineness)
+	w.trend.add(now, s.Bytes, c.SampleInterval)
 	f.learnLevel(c, w, now)
 	w.foresee(c, f, now)
 	w.strike(c, s, now)
@@ -92,7 +95,10 @@ func (w *Worker) overLimit(c Config, now time.Time) string {
 	switch {
 	case w.Over >= c.MemorySamples:
 		return fmt.Sprintf("%s memory of %s was over %s in %d samples in a row", c.MemoryMetric, size(w.Memory), size(c.MaxMemory), w.Over)
-	case w.Under && float64(w.Memory) > hard*float64(c.MaxMemory):
+	case !w.Under:
+		return ""
+	}
+	if low, _ := w.trend.looks.bounds(now, c.SampleInterval); float64(low) > hard*float64(c.MaxMemory) {
 		return fmt.Sprintf("%s memory of %s is over %s by more than a fifth", c.MemoryMetric, size(w.Memory), size(c.MaxMemory))
 	}
 	return ""
@@ -116,7 +122,13 @@ func Pace(c Config, f *Fleet) time.Duration {
 	var rise float64
 	soonest := longest.Seconds()
 	for _, w := range f.Workers {
-		if w.State != Ready || w.trend == nil || w.trend.rise <= 0 {
+		if w.State != Ready {
+			continue
+		}
+		if w.trend == nil { // where it begins: what it has later is growth
+			return c.SampleInterval / fineness
+		}
+		if w.trend.rise <= 0 {
 			continue
 		}
 		rise += w.trend.rise
@@ -127,11 +139,11 @@ func Pace(c Config, f *Fleet) time.Duration {
 	if b := f.budget(c); b.limited && b.room > 0 && rise > 0 {
 		soonest = min(soonest, float64(b.room)/rise)
 	}
-	pace := time.Duration(soonest / looks * float64(time.Second))
+	pace := time.Duration(soonest / looksAhead * float64(time.Second))
 	return min(c.SampleInterval, max(pace, c.SampleInterval/fineness))
 }
 
-// looks is how many samples there should be on the way to a limit.
-const looks = 32
+// looksAhead is how many samples there should be on the way to a limit.
+const looksAhead = 32
 
 func size(bytes int64) string { return units.BytesSize(float64(bytes)) }

@@ -66,6 +66,9 @@ type Config struct {
 	DrainTimeout    time.Duration // from drain to stop
 	StopTimeout     time.Duration // from stop to kill
 	ShutdownDelay   time.Duration // from being asked to exit to the first drain
+	Capture         bool          // evidence is taken of a worker that leaves for its memory
+	CaptureTimeout  time.Duration // how long it is kept for that
+	CaptureServing  bool          // before it drains, since only the worker itself could leave the rotation
 	StartTries      int           // failed starts of one slot before a pool that never was ready gives up
 	Seed            uint64        // what jitter is drawn from
 }
@@ -119,11 +122,14 @@ type Brake struct {
 // Resume lets the cycles of a trigger go on that a Brake has paused.
 type Resume struct{ Trigger Trigger }
 
-// Capture has evidence taken of a worker that leaves for its memory, before it is stopped.
+// Capture has evidence taken of a worker that leaves for its memory, before it is
+// stopped. Whoever takes it calls Fleet.MarkCaptured when it is over; the worker
+// is kept for Config.CaptureTimeout at most.
 type Capture struct {
 	ID      uint64
 	Trigger Trigger
-	Reason  string
+	Reason  string // the numbers behind the trigger
+	Skip    string // why none is taken after all; empty if it is
 }
 
 // BeginRoll begins to replace every worker.
@@ -162,7 +168,7 @@ func Plan(c Config, now time.Time, f *Fleet) []Action {
 	if reason := hopeless(c, f); reason != "" {
 		return []Action{GiveUp{Reason: reason}}
 	}
-	if actions := retire(c, f); len(actions) > 0 {
+	if actions := retire(c, now, f); len(actions) > 0 {
 		return actions
 	}
 	if action := roll(c, now, f); action != nil {
@@ -182,7 +188,8 @@ func Plan(c Config, now time.Time, f *Fleet) []Action {
 func Wake(c Config, now time.Time, f *Fleet) time.Time {
 	var w earliest
 	for _, d := range f.Workers {
-		w.add(deadline(c, d))
+		w.add(f.deadline(c, d))
+		w.add(f.heldUntil(c, d))
 	}
 	if !f.StopSince.IsZero() {
 		w.add(f.StopSince.Add(c.ShutdownDelay))

@@ -30,6 +30,7 @@ type fate struct {
 	idle        time.Time     // when nothing is in its hands any more; with a front
 	heedsStop   time.Duration
 	leaves      time.Duration // how long processes outlive a leader that crashes
+	captured    time.Time     // when its capture is over
 }
 
 func (w *world) chance(percent int, what string) bool {
@@ -106,6 +107,15 @@ func (w *world) apply(a Action) {
 		soon(a.ID, 0)
 	case Measure:
 		w.fleet.Observe(w.config, a.ID, Sample{Bytes: w.fleet.Find(a.ID).Memory, Shared: true, Exact: true}, w.now)
+	case Brake:
+		w.fleet.Pause(a)
+	case Resume:
+		w.fleet.Unpause(a)
+	case Capture:
+		w.fleet.Examine(a, w.now)
+		if f := w.fates[a.ID]; a.Skip == "" && !w.chance(20, "capture never answers") {
+			f.captured = w.now.Add(w.span(0, 40*time.Second, "capture"))
+		}
 	case BeginRoll:
 		w.fleet.StartRoll(a, w.now)
 	case EndRoll:
@@ -143,8 +153,12 @@ func (w *world) check(a Action) {
 			w.t.Fatalf("replacement for %+v", *old)
 		}
 	case Drain:
-		if old := alive(a.ID); old.State != Ready {
+		old := alive(a.ID)
+		if old.State != Ready {
 			w.t.Fatalf("drain of %+v", *old)
+		}
+		if c.CaptureServing && c.captures(a.Trigger) && (!old.asked() || w.now.Before(f.heldUntil(c, *old))) {
+			w.t.Fatalf("drain before the capture of %+v", *old)
 		}
 		if f.StopSince.IsZero() {
 			w.checkCapacity(a)
@@ -154,6 +168,8 @@ func (w *world) check(a Action) {
 			w.t.Fatalf("stop of %+v", *worker)
 		} else if worker.State == Draining && !worker.Idle && w.now.Before(worker.Since.Add(c.DrainTimeout)) {
 			w.t.Fatalf("stop before the drain timeout of %+v", *worker)
+		} else if !c.CaptureServing && c.captures(worker.Leaving) && (!worker.asked() || w.now.Before(f.heldUntil(c, *worker))) {
+			w.t.Fatalf("stop before the capture of %+v", *worker)
 		}
 	case Kill:
 		if worker := alive(a.ID); worker.Killed {
@@ -161,6 +177,33 @@ func (w *world) check(a Action) {
 		}
 	case Measure:
 		alive(a.ID)
+	case Capture:
+		w.checkCapture(a, *alive(a.ID))
+	}
+}
+
+// checkCapture: evidence is taken once, of a worker that leaves for its memory,
+// of one at a time, and once it has left the rotation if it can.
+func (w *world) checkCapture(a Capture, worker Worker) {
+	f, c := w.fleet, w.config
+	if !c.captures(a.Trigger) || worker.asked() {
+		w.t.Fatalf("capture for %q of %+v", a.Trigger, worker)
+	}
+	if a.Skip != "" {
+		return
+	}
+	if worker.Tight != "" || !f.StopSince.IsZero() {
+		w.t.Fatalf("capture at the wrong time of %+v", worker)
+	}
+	for _, o := range f.Workers {
+		if !o.Capturing.IsZero() && !o.Captured {
+			w.t.Fatalf("capture of worker %d beside that of %d", worker.ID, o.ID)
+		}
+	}
+	drained := worker.State == Draining && (worker.Idle || !w.now.Before(worker.Since.Add(c.DrainTimeout)))
+	serves := worker.State == Ready && (f.relief(&worker) != nil || f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable)
+	if c.CaptureServing && !serves || !c.CaptureServing && !drained {
+		w.t.Fatalf("capture of %+v", worker)
 	}
 }
 
@@ -182,10 +225,10 @@ func (w *world) checkCapacity(a Drain) {
 // checkDeadlines: nobody stays in a state longer than it may.
 func (w *world) checkDeadlines() {
 	for _, worker := range w.fleet.Workers {
-		if at := deadline(w.config, worker); !at.IsZero() && !w.now.Before(at) {
+		if at := w.fleet.deadline(w.config, worker); !at.IsZero() && !w.now.Before(at) {
 			w.t.Fatalf("at %s a deadline of %s has passed: %+v", w.now, at, worker)
 		}
-		if worker.State == Draining && worker.Idle {
+		if worker.State == Draining && worker.Idle && !w.now.Before(w.fleet.heldUntil(w.config, worker)) {
 			w.t.Fatalf("at %s a worker waits to be stopped: %+v", w.now, worker)
 		}
 	}
@@ -211,6 +254,7 @@ func (w *world) step(until time.Time) bool {
 		if worker.State == Draining && !worker.Idle {
 			consider(f.idle, func() { w.fleet.MarkIdle(id) })
 		}
+		consider(f.captured, func() { w.fleet.MarkCaptured(id); f.captured = time.Time{} })
 		consider(f.ends, func() {
 			if now := w.fleet.Find(id); now.State == Ready && f.leaves > 0 {
 				w.fleet.Lose(w.config, id, w.now)
@@ -276,6 +320,7 @@ func drawConfig(t *rapid.T) Config {
 	}
 	c.RestartJitter = c.RestartInterval / 20
 	c.MaxRequests = rapid.IntRange(0, 1).Draw(t, "requests")
+	c.Capture, c.CaptureTimeout = rapid.Bool().Draw(t, "capture"), 30*time.Second
 	return c
 }
 
@@ -291,6 +336,7 @@ func TestFleetsKeepTheirPromises(t *testing.T) {
 		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		w := &world{t: t, config: drawConfig(t), now: start, fates: map[uint64]*fate{}}
 		w.front = rapid.Bool().Draw(t, "front")
+		w.config.CaptureServing = !w.front
 		w.fleet = NewFleet(rapid.IntRange(1, 6).Draw(t, "workers"), start)
 		w.settle()
 		for range rapid.IntRange(1, 25).Draw(t, "turns") {

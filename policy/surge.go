@@ -10,20 +10,18 @@ const reserveShare = 50
 
 // noRoom says why one worker more does not fit into the container, with the
 // numbers; empty if it fits, or if too little is known to tell.
-func (f *Fleet) noRoom(c Config) string {
+func (f *Fleet) noRoom(c Config, now time.Time) string {
 	fresh := f.freshSize(c)
 	k := f.Container
 	if k.Limit <= 0 || k.Needed <= 0 || fresh <= 0 {
 		return ""
 	}
-	var grows float64
+	grows := f.gain(now, f.learned.cycle(c))
 	pending := int64(0)
-	for i := range f.Workers {
-		w := &f.Workers[i]
+	for _, w := range f.Workers {
 		if w.State == Starting {
 			pending += max(0, fresh-w.Private)
 		}
-		grows += f.gains(w, f.learned.cycle(c))
 	}
 	free := k.Limit - k.Limit/reserveShare - k.Needed - pending - int64(grows)
 	if fresh <= free {

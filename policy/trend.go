@@ -15,11 +15,13 @@ type trend struct {
 	began  time.Time
 	levels []level
 
-	last, before int64     // the last two looks, in bytes
-	at           time.Time // of the last
-	rise         float64   // bytes a second from look to look, smoothed; not robust
+	looks looks
+	span  time.Duration // how long something must last not to be a spike
+	last  int64         // the last look, in bytes
+	at    time.Time     // when it was
+	rise  float64       // bytes a second from look to look, smoothed; not robust
 
-	crest int64         // the most that two looks in a row have had since the last fall
+	crest int64         // the most that lasted since the last fall
 	falls int           // times that memory fell by itself
 	fell  int64         // the most that it has fallen from
 	fallT time.Duration // when it last fell but one
@@ -34,6 +36,9 @@ type level struct {
 	n      int // points ever closed
 	open   point
 	some   bool // open holds something
+
+	fitted int // n when fit was made: a level changes seldom, and the wider the less
+	fit    fit
 }
 
 type point struct {
@@ -61,19 +66,19 @@ func (t *trend) clone() *trend {
 	return &u
 }
 
-// add notes a look. width is the stretch of the finest level's points.
-func (t *trend) add(now time.Time, bytes int64, width time.Duration) {
-	if !t.at.IsZero() {
-		if d := now.Sub(t.at).Seconds(); d > 0 {
-			t.rise += (max(0, float64(bytes-t.last)/d) - t.rise) / 2
-		}
-	} else {
-		t.last = bytes
+// add notes a look. every is the time between two looks that was asked for; there
+// may be up to fineness times as many.
+func (t *trend) add(now time.Time, bytes int64, every time.Duration) {
+	if d := now.Sub(t.at).Seconds(); !t.at.IsZero() && d > 0 {
+		t.rise += (max(0, float64(bytes-t.last)/d) - t.rise) / 2
 	}
-	t.before, t.last, t.at = t.last, bytes, now
+	t.span, t.last, t.at = every, bytes, now
+	t.looks.add(bytes, now)
+	// What lasts is what counts: a spike that is shorter than that never gets in.
 	at := now.Sub(t.began)
-	t.noteFall(at)
-	t.feed(0, point{at, bytes, bytes}, max(width, time.Millisecond))
+	low, high := t.looks.bounds(now, every)
+	t.noteFall(low, high, at)
+	t.feed(0, point{at, low, low}, max(every/fineness, time.Millisecond))
 }
 
 // feed adds a point to a level; what a level closes goes on to the next.
@@ -104,18 +109,16 @@ const (
 	leastFall = 1 << 20
 )
 
-// noteFall notes that memory came down by itself. One look alone that was high
-// does not count: it may have been a spike.
-func (t *trend) noteFall(at time.Duration) {
-	sure := min(t.last, t.before)
-	if t.crest-max(t.last, t.before) > max(t.crest/fallShare, leastFall) {
+// noteFall notes that memory came down by itself, and stayed there.
+func (t *trend) noteFall(low, high int64, at time.Duration) {
+	if t.crest-high > max(t.crest/fallShare, leastFall) {
 		t.falls++
 		t.fell = max(t.fell, t.crest)
 		t.fallT, t.lastT = t.lastT, at
-		t.crest = sure
+		t.crest = low
 		return
 	}
-	t.crest = max(t.crest, sure)
+	t.crest = max(t.crest, low)
 }
 
 // shift moves the whole past by what an exact look has found to be counted
@@ -129,71 +132,132 @@ func (t *trend) shift(bytes int64) {
 		}
 		l.open.low += bytes
 		l.open.high += bytes
+		l.fit.high += float64(bytes)
 	}
-	t.last, t.before, t.crest = t.last+bytes, t.before+bytes, t.crest+bytes
+	t.last, t.crest, t.fell = t.last+bytes, t.crest+bytes, t.fell+bytes
+	t.looks.shift(bytes)
 }
 
 // outlook is steady growth, as one level shows it.
 type outlook struct {
 	now     float64 // bytes by now
-	rate    float64 // bytes a second
+	rate    float64 // bytes a second by now
 	keeps   float64 // the part of rate that is left a quarter later: 1 if it does not slow down
+	doubt   float64 // the least that keeps may be, with what the noise allows
 	quarter float64 // seconds
 	window  time.Duration
 	floors  bool // the stretch has seen memory fall and rise again, so that its floors rise
 }
 
 const (
-	// Growth is steady if at least half of all the movement up and down was growth.
+	// Growth is steady if at least half of all the movement up and down was growth,
+	// and if less than so much of it came in one jump: a step has no slope.
 	leastGain = 0.5
+	mostJump  = 0.4
 	// Growth that is left to this part from a quarter of the stretch to the one
 	// after next is taken not to slow down: load varies as much.
 	slowing = 0.64
+	// leastDoubt is what that part may be wrong by without any noise.
+	leastDoubt = 0.1
 )
 
-// read finds steady growth in a level: it rises from each quarter of its stretch
-// to the next. false if there is none, or too little to tell.
+// fit is what the closed points of a level say by themselves.
+type fit struct {
+	steady  bool    // it grows from each quarter of its stretch to the next
+	high    float64 // bytes at the middle of the last quarter, at the most
+	at      float64 // that middle, in seconds since the trend began
+	rate    float64 // bytes a second, half a quarter before that
+	keeps   float64 // the part of it that is left a quarter later
+	doubt   float64 // the least that this may be
+	quarter float64 // seconds
+	from    time.Duration
+	window  time.Duration
+}
+
+// read finds steady growth in a level; false if there is none, or too little to tell.
 func (l *level) read(t *trend, now time.Time) (outlook, bool) {
-	size := min(l.n, trendPoints) / 4
-	if size*4 < leastPoints {
+	if l.fitted != l.n {
+		l.fitted, l.fit = l.n, l.refit()
+	}
+	f := l.fit
+	if !f.steady {
 		return outlook{}, false
 	}
+	o := outlook{keeps: f.keeps, doubt: f.doubt, quarter: f.quarter, window: f.window, floors: t.falls > 1 && t.fallT >= f.from}
+	since := now.Sub(t.began).Seconds() - f.at
+	o.rate = f.rate
+	if f.keeps < 1 {
+		o.rate *= math.Sqrt(f.keeps)
+	}
+	foreseen := f.high + o.grown(since)
+	if f.keeps < 1 {
+		o.rate *= math.Pow(f.keeps, since/f.quarter)
+	}
+	if o.floors {
+		o.now = min(foreseen, float64(max(t.fell, t.crest)))
+		return o, true
+	}
+	// The points end some time ago, and what was to be seen since must have come.
+	// Of the last looks the least counts, each with what came since: the others may
+	// be a spike.
+	o.now = math.Inf(1)
+	t.looks.each(now, t.span, func(v int64, ago time.Duration) {
+		o.now = min(o.now, float64(v)+o.rate*ago.Seconds())
+	})
+	if o.now < f.high && o.now < f.high+(foreseen-f.high)/4 {
+		return outlook{}, false
+	}
+	return o, true
+}
+
+func (l *level) refit() fit {
+	size := min(l.n, trendPoints) / 4
+	if size*4 < leastPoints {
+		return fit{}
+	}
 	at := func(i int) point { return l.points[(l.n-4*size+i)%trendPoints] }
-	var lows [4]float64
-	var times [4]float64
+	var lows, times [4]float64
+	var highs [trendPoints / 4]int64
 	for q := range lows {
 		var values [trendPoints / 4]int64
 		for i := range size {
-			values[i] = at(q*size + i).low
-			times[q] += at(q*size+i).at.Seconds() / float64(size)
+			p := at(q*size + i)
+			values[i], highs[i] = p.low, p.high
+			times[q] += p.at.Seconds() / float64(size)
 		}
 		lows[q] = median(values[:size])
 	}
-	first, last := at(0), at(4*size-1)
-	var moved float64
+	var moved, jump float64
 	for i := range 4*size - 1 {
-		moved += math.Abs(float64(at(i+1).low - at(i).low))
+		step := float64(at(i+1).low - at(i).low)
+		moved, jump = moved+math.Abs(step), max(jump, step)
 	}
+	first, last := at(0), at(4*size-1)
 	gain := float64(last.low - first.low)
-	if moved == 0 || gain < leastGain*moved || lows[1] <= lows[0] || lows[2] <= lows[1] || lows[3] <= lows[2] {
-		return outlook{}, false
+	if moved == 0 || gain < leastGain*moved || jump > mostJump*gain || lows[1] <= lows[0] || lows[2] <= lows[1] || lows[3] <= lows[2] {
+		return fit{}
 	}
 	early := (lows[1] - lows[0]) / (times[1] - times[0])
 	late := (lows[3] - lows[2]) / (times[3] - times[2])
-	o := outlook{
-		rate: late, keeps: 1, quarter: (times[3] - times[0]) / 3, window: last.at - first.at,
-		floors: t.falls > 1 && t.fallT >= first.at,
+	f := fit{
+		steady: true, high: median(highs[:size]), at: times[3], rate: late, keeps: 1,
+		quarter: (times[3] - times[0]) / 3, from: first.at, window: last.at - first.at,
 	}
-	if part := late / early; part < slowing {
-		o.keeps = math.Sqrt(part)
+	part := late / early
+	if part < slowing {
+		f.keeps = math.Sqrt(part)
 	}
-	var highs [trendPoints / 4]int64
-	for i := range size {
-		highs[i] = at(3*size + i).high
+	// How far the points lie from the lines between the quarters' middles, for one
+	// of the medians; two differences of two of them make the part.
+	var off float64
+	for i := range 4 * size {
+		q := min(2, max(0, i/size-1+i%size*2/size))
+		line := lows[q] + (lows[q+1]-lows[q])*(at(i).at.Seconds()-times[q])/(times[q+1]-times[q])
+		off += math.Abs(float64(at(i).low)-line) / float64(4*size)
 	}
-	age := now.Sub(t.began).Seconds()
-	o.now = median(highs[:size]) + o.grown(age-times[3])
-	return o, true
+	noise := 2 * 1.25 * off / math.Sqrt(float64(size)) / (lows[3] - lows[0]) * 3
+	f.doubt = math.Sqrt(max(0.01, min(1, part)-leastDoubt-2*noise))
+	return f
 }
 
 // grown is how much is gained in so many seconds.
@@ -203,6 +267,12 @@ func (o outlook) grown(seconds float64) float64 {
 	}
 	// The sum of a geometric row, for any number of quarters.
 	return o.rate * o.quarter / -math.Log(o.keeps) * (1 - math.Pow(o.keeps, seconds/o.quarter))
+}
+
+// certain tells whether it grows to limit even if it slows down as much as the
+// noise allows: as an exponential, as caches and heaps fill.
+func (o outlook) certain(limit float64) bool {
+	return o.now+o.rate*o.quarter/-math.Log(o.doubt) > limit
 }
 
 // reach is how long it takes to grow to limit; false for never.
@@ -224,6 +294,30 @@ func (o outlook) reach(limit float64) (time.Duration, bool) {
 
 // longest is as far as anything is foreseen.
 const longest = 30 * 24 * time.Hour
+
+// tries is how many levels are looked at for growth: a shorter stretch may be too
+// noisy where the next is clear.
+const tries = 3
+
+// outlook is the growth over the last stretch of at least so long; false if there
+// is none that is steady.
+func (t *trend) outlook(now time.Time, atLeast time.Duration) (outlook, bool) {
+	tried := 0
+	for i := range t.levels {
+		l := &t.levels[i]
+		if l.n < leastPoints || tried == tries {
+			break
+		}
+		if l.span() < atLeast {
+			continue
+		}
+		if o, ok := l.read(t, now); ok {
+			return o, true
+		}
+		tried++
+	}
+	return outlook{}, false
+}
 
 // span is the time from the first point of a level to its last.
 func (l *level) span() time.Duration {

@@ -26,6 +26,7 @@ type census struct {
 	listed []int     // the pids that have been looked at, ascending
 	spare  []int     // the slice that the next listing goes into
 	next   time.Time // no listing before, unless one is demanded
+	veiled bool      // procfs hides some processes
 	full   time.Time // when all were last read
 }
 
@@ -49,6 +50,7 @@ func (s *Sampler) recount(now time.Time, changed bool, targets []Target) {
 	}
 	if full {
 		c.listed, c.full = c.listed[:0], now
+		c.veiled = s.kernel.conceals()
 	}
 	fresh := map[int]Stat{}
 	for _, pid := range pids {
@@ -65,6 +67,11 @@ func (s *Sampler) recount(now time.Time, changed bool, targets []Target) {
 	}
 	if len(fresh) > 0 {
 		s.takeIn(pids, fresh)
+	}
+	if c.veiled {
+		for _, f := range s.families {
+			s.seekHidden(f)
+		}
 	}
 	c.next = now.Add(min(censusMax, censusRest*s.clock().Sub(began)))
 }

@@ -59,20 +59,6 @@ func TestMemoryLimitBroken(t *testing.T) {
 	}
 }
 
-func TestHostMemory(t *testing.T) {
-	total, err := HostMemory()
-	if err != nil || total < 1<<20 {
-		t.Fatalf("HostMemory() = %d, %v", total, err)
-	}
-	usage, err := Host.MemoryUsage()
-	if err != nil || usage < 0 {
-		t.Errorf("MemoryUsage() = %d, %v", usage, err)
-	}
-	if _, err := Host.MemoryLimit(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWithin(t *testing.T) {
 	for _, test := range []struct {
 		group, root, want string
@@ -156,18 +142,6 @@ func FuzzParseBytes(f *testing.F) {
 	roundTrip(f,
 		func(in string) (int64, error) { return parseBytes(strings.NewReader(in)) },
 		func(n int64) string { return fmt.Sprintln(n) })
-}
-
-func FuzzParseHierarchicalLimit(f *testing.F) {
-	f.Add(fixture(f, "bind-v1/sys/fs/cgroup/memory/memory.stat"))
-	roundTrip(f,
-		func(in string) (int64, error) { return parseHierarchicalLimit(strings.NewReader(in)) },
-		func(n int64) string {
-			if n == 0 {
-				return "cache 1\n"
-			}
-			return fmt.Sprintf("hierarchical_memory_limit %d\n", n)
-		})
 }
 
 func TestGone(t *testing.T) {

@@ -1,20 +1,9 @@
 package procstats
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"syscall"
-	"time"
-)
-
-// Between two readings of one tree's smaps_rollup lie at least rollupInterval
-// and rollupRest times what the last one took, so that the tree's own mmap and
-// munmap stall for at most a thousandth of the time.
-const (
-	rollupInterval = time.Minute
-	rollupRest     = 1000
 )
 
 // family is one target with its processes.
@@ -23,14 +12,12 @@ type family struct {
 	leader  int
 	members []*member // the leader first, while it is there
 	err     error     // Usage.Err
+	hides   bool      // it has a child that cannot be seen, and so is no member
 
-	lostCPU time.Duration // CPU time of processes that went without anyone of the family waiting for them
+	lost spent // of processes that went without anyone of the family waiting for them
+	left int64 // what those that ended shared, and is now the others', since the last reading
 
-	measured time.Time // the last reading of smaps_rollup that told anything
-	tried    bool
-	due      time.Time // no scheduled reading before
-	denied   bool
-
+	reading
 	pids []int // what the last Usage said; never written to again
 }
 
@@ -39,7 +26,7 @@ func (f *family) add(m *member) {
 	if old := m.family; old != nil {
 		old.members = slices.DeleteFunc(old.members, func(o *member) bool { return o == m })
 		if m.known {
-			old.lostCPU += m.stat.CPU()
+			old.lost = old.lost.plus(m.stat.spent())
 		}
 	}
 	m.family = f
@@ -50,27 +37,54 @@ func (f *family) add(m *member) {
 	f.members = append(f.members, m)
 }
 
-// refresh reads every process again and calls gone for those that have ended.
-func (f *family) refresh(k Kernel, gone func(*member)) {
-	var lost, inherited time.Duration
-	var unshared bool
+// refresh reads every process again and forgets those that have ended. As long
+// as nothing happens that only stat tells, that is left out but for one time in
+// statEvery; all are read at the same time, or a process that ended could be counted
+// both for itself and in its parent's sums.
+func (f *family) refresh(s *Sampler) {
+	if (s.rounds+f.leader)%statEvery == 0 || !f.glance(s) {
+		f.look(s)
+	}
+}
+
+const statEvery = 5
+
+// glance reads status alone. It reports whether that tells all there is.
+func (f *family) glance(s *Sampler) bool {
+	if len(f.members) == 0 || f.members[0].pid != f.leader || f.err != nil {
+		return false
+	}
+	for _, m := range f.members {
+		if !m.glance(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// look reads stat and status.
+func (f *family) look(s *Sampler) {
+	var lost, inherited spent
 	if len(f.members) > 0 && f.members[0].pid == f.leader {
 		f.err = nil
 	}
 	f.members = slices.DeleteFunc(f.members, func(m *member) bool {
 		before, known := m.stat, m.known
-		err := m.read(k)
+		err := m.read(s)
 		if err != nil && Gone(err) {
-			gone(m)
-			lost += before.CPU()
-			unshared = unshared || m.discount > 0
+			s.forget(m)
+			lost = lost.plus(before.spent())
+			f.left += m.leave()
 			if m.pid == f.leader {
 				f.err = err
 			}
 			return true
 		}
+		if err == nil && m.stat.ended() {
+			f.left += m.leave() // its memory is free, though it waits to be reaped
+		}
 		if err == nil && m.pid == f.leader {
-			err = m.mainEnded(k)
+			err = m.mainEnded(s.kernel)
 		}
 		// Anything else is our own trouble, such as too many open files: the
 		// process is there and counts with what it had before.
@@ -78,19 +92,14 @@ func (f *family) refresh(k Kernel, gone func(*member)) {
 			f.err = err
 		}
 		if known {
-			inherited += m.stat.childCPU() - before.childCPU()
+			inherited = inherited.plus(m.stat.childSpent().beyond(before.childSpent()))
 		}
 		return false
 	})
-	if unshared {
-		for _, m := range f.members {
-			m.unshare()
-		}
-	}
 	// The time of a process that ended is in its parent's, if that waited for
 	// it. What does not turn up there (an orphan that our own process reaped,
 	// a parent that ignores SIGCHLD) is kept here, or the sum would fall.
-	f.lostCPU += max(0, lost-inherited)
+	f.lost = f.lost.plus(lost.beyond(inherited))
 }
 
 // mainEnded is an error if the process, or at least its main thread, has ended:
@@ -103,76 +112,4 @@ func (m *member) mainEnded(k Kernel) error {
 		return fmt.Errorf("cannot read %s: the main thread has ended, others have not", k.of(m.pid, "status"))
 	}
 	return fmt.Errorf("cannot read %s: waits to be reaped: %w", k.of(m.pid, "status"), syscall.ESRCH)
-}
-
-// measure reads smaps_rollup of every process. It is for refresh, just before,
-// to have dropped those that have ended.
-func (f *family) measure(k Kernel, now time.Time, clock func() time.Time) {
-	began := clock()
-	alone := f.living() == 1
-	read, denied := false, false
-	for _, m := range f.members {
-		if m.stat.ended() {
-			continue
-		}
-		r, err := k.Rollup(m.pid)
-		switch {
-		case err == nil:
-			m.measure(r, alone)
-			read = true
-		case errors.Is(err, fs.ErrPermission):
-			m.unmeasure()
-			denied = true
-		}
-		// Otherwise it has ended meanwhile, or the kernel has no such file:
-		// status alone still is an upper bound.
-	}
-	switch {
-	case read:
-		f.measured = now
-	case denied: // and with it went what was known before
-		f.measured = time.Time{}
-	}
-	f.denied, f.tried = denied, true
-	f.due = now.Add(max(rollupInterval, rollupRest*clock().Sub(began)))
-}
-
-// living counts the processes that have not ended.
-func (f *family) living() int {
-	n := 0
-	for _, m := range f.members {
-		if !m.stat.ended() {
-			n++
-		}
-	}
-	return n
-}
-
-// usage adds the family up.
-func (f *family) usage() Usage {
-	u := Usage{ID: f.id, Measured: f.measured, Denied: f.denied, CPU: f.lostCPU, Err: f.err}
-	same, i := true, 0
-	for _, m := range f.members {
-		u.CPU += m.stat.CPU() // of a zombie too: its parent has not got it yet
-		if m.stat.ended() {
-			continue
-		}
-		u.RSS += m.status.RSS
-		u.Swap += m.status.Swap
-		u.Private += m.private()
-		u.PSS += m.pss()
-		u.Shared += m.sharedNow()
-		same = same && i < len(f.pids) && f.pids[i] == m.pid
-		i++
-	}
-	if !same || i != len(f.pids) {
-		f.pids = make([]int, 0, i)
-		for _, m := range f.members {
-			if !m.stat.ended() {
-				f.pids = append(f.pids, m.pid)
-			}
-		}
-	}
-	u.PIDs = f.pids
-	return u
 }

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"strconv"
-
-	"github.com/shirou/gopsutil/v3/mem"
 )
 
 // Limit is a limit of memory.
@@ -28,33 +27,26 @@ const noLimit = 1 << 62
 // hierarchical_memory_limit too, which includes groups outside of a container.
 // No control group, or none with a limit, is the zero Limit.
 func (k Kernel) MemoryLimit() (Limit, error) {
-	group, err := k.memoryGroup()
+	at, err := k.memoryGroup()
 	if errors.Is(err, errNoGroup) {
 		return Limit{}, nil
 	}
 	if err != nil {
 		return Limit{}, err
 	}
-	files := []string{"memory.max", "memory.high"}
-	if group.v1 {
-		files = []string{"memory.limit_in_bytes"}
-	}
 	var least Limit
-	for dir := group.dir; ; dir = path.Dir(dir) {
-		for _, file := range files {
-			if err := least.lower(path.Join(dir, file), parseLimit); err != nil {
-				return Limit{}, err
-			}
-		}
-		if dir == group.mount || len(dir) < len(group.mount) {
-			break
-		}
-	}
-	if group.v1 {
-		if err := least.lower(path.Join(group.dir, "memory.stat"), parseHierarchicalLimit); err != nil {
+	for _, dir := range at.upwards() {
+		limit, err := at.limit(dir)
+		if err != nil {
 			return Limit{}, err
 		}
+		least.lower(limit)
 	}
+	hidden, err := at.hiddenLimit()
+	if err != nil {
+		return Limit{}, err
+	}
+	least.lower(hidden)
 	return least, nil
 }
 
@@ -74,37 +66,33 @@ func (k Kernel) MemoryUsage() (int64, error) {
 	if group.v1 {
 		file = "memory.usage_in_bytes"
 	}
-	n, err := load(path.Join(group.dir, file), parseBytes)
+	return readSize(path.Join(group.dir, file))
+}
+
+// lower takes over another limit, if that is smaller.
+func (l *Limit) lower(other Limit) {
+	if other.Bytes > 0 && (l.Bytes == 0 || other.Bytes < l.Bytes) {
+		*l = other
+	}
+}
+
+// readLimit reads a file that holds one limit. A file that does not exist sets
+// none: the root of version 2 has no such files.
+func readLimit(file string) (Limit, error) {
+	n, err := load(file, parseLimit)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && n == 0 {
+		return Limit{}, nil
+	}
+	return Limit{Bytes: n, Source: file}, err
+}
+
+// readSize reads a file that holds one number. What does not exist is 0.
+func readSize(file string) (int64, error) {
+	n, err := load(file, parseBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	return n, err
-}
-
-// HostMemory is the size of the machine's memory in bytes, whatever the limit
-// of a control group is.
-func HostMemory() (int64, error) {
-	m, err := mem.VirtualMemory()
-	if err != nil {
-		return 0, fmt.Errorf("cannot read the machine's memory: %w", err)
-	}
-	return int64(m.Total), nil
-}
-
-// lower takes over the limit that a file sets, if it is the smallest so far. A
-// file that does not exist sets none: the root of version 2 has no such files.
-func (l *Limit) lower(file string, parse func(io.Reader) (int64, error)) error {
-	n, err := load(file, parse)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if n > 0 && (l.Bytes == 0 || n < l.Bytes) {
-		*l = Limit{Bytes: n, Source: file}
-	}
-	return nil
 }
 
 // parseLimit reads the format of a file that holds one limit: "max", or bytes.
@@ -137,35 +125,21 @@ func limitOf(value []byte) (int64, error) {
 func parseBytes(r io.Reader) (int64, error) {
 	var n int64
 	err := slurp(r, func(data []byte) (err error) {
-		if n, err = strconv.ParseInt(string(bytes.TrimSpace(data)), 10, 64); err == nil && n < 0 {
-			err = fmt.Errorf("%d is out of range", n)
-		}
+		n, err = sizeOf(bytes.TrimSpace(data))
 		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
+	return n, err
 }
 
-// parseHierarchicalLimit reads hierarchical_memory_limit out of the format of
-// version 1's memory.stat. A kernel that does not tell it sets none.
-func parseHierarchicalLimit(r io.Reader) (int64, error) {
-	const key = "hierarchical_memory_limit"
-	var n int64
-	err := slurp(r, func(data []byte) error {
-		for line := range bytes.SplitSeq(data, []byte{'\n'}) {
-			name, value, _ := bytes.Cut(line, []byte{' '})
-			if string(name) != key {
-				continue
-			}
-			var err error
-			if n, err = limitOf(bytes.TrimSpace(value)); err != nil {
-				return fmt.Errorf("field %s: %w", key, err)
-			}
-		}
-		return nil
-	})
+// maxSize keeps sums of some sizes below what an int64 holds; no machine comes
+// near it.
+const maxSize = math.MaxInt64 >> 5
+
+func sizeOf(value []byte) (int64, error) {
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err == nil && (n < 0 || n > maxSize) {
+		err = fmt.Errorf("%d is out of range", n)
+	}
 	if err != nil {
 		return 0, err
 	}

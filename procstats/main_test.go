@@ -17,6 +17,10 @@ import (
 // set, it holds that many MiB, says so on stdout, and stays until the pipe that
 // it got as file 3 is closed.
 func TestMain(m *testing.M) {
+	if role := roles[os.Getenv(roleEnv)]; role != nil {
+		role()
+		os.Exit(0)
+	}
 	size := os.Getenv(helperEnv)
 	if size == "" {
 		os.Exit(m.Run())
@@ -38,7 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(int(held[0]) - 1)
 }
 
-const helperEnv = "PROCSTATS_TEST_HELPER_MIB"
+const (
+	helperEnv = "PROCSTATS_TEST_HELPER_MIB"
+	roleEnv   = "PROCSTATS_TEST_ROLE" // another part that the test binary plays, one of roles
+)
+
+var roles = map[string]func(){"grouped": grouped, "demoted": demoted, "watcher": watcher}
 
 func self(t testing.TB) string {
 	t.Helper()

@@ -1,7 +1,9 @@
 package procstats
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 )
 
@@ -10,38 +12,88 @@ type member struct {
 	pid    int
 	family *family
 	known  bool // read at least once, so that stat.StartTime is valid
+	hidden bool // it lives, but cannot be read
 	stat   Stat
 	status Status
+
+	statFile, statusFile handle
 
 	// What smaps_rollup knew better than status, at the last reading. The
 	// pages that a process shares change far less than those that it owns, so
 	// the difference is carried forward and only status is read meanwhile.
 	measured bool
+	rollup   Rollup
 	discount int64 // taken off Status.Private; never negative
 	shift    int64 // added to Status.resident to make the PSS; negative where anonymous pages are shared
-	shared   int64 // Shared_Clean + Shared_Dirty
+	share    share
 }
+
+// errHidden: the process lives, but not even its status can be read.
+var errHidden = fmt.Errorf("hidden from us (by hidepid, or another user's): %w", fs.ErrPermission)
+
+// glance reads status, if the files are open, so that the pid is still this
+// process's, and if there is no memory whose sharing only faults tell of.
+func (m *member) glance(s *Sampler) bool {
+	if !m.known || m.hidden || !m.statFile.open || !m.statusFile.open || m.stat.ended() || m.share.pool > negligible {
+		return false
+	}
+	status, err := reread(s.kernel, &m.statusFile, &s.spare, m.pid, "status", parseStatus)
+	if err != nil || status.State == 'Z' || status.State == 'X' {
+		return false
+	}
+	m.take(status)
+	return true
+}
+
+// negligible is what pages in batches make the kernel's files differ by.
+const negligible = 1 << 20
 
 // read looks at the process again. An error for which Gone is true says that it
 // has ended, or that its pid now names another process.
-func (m *member) read(k Kernel) error {
-	stat, err := k.Stat(m.pid)
+func (m *member) read(s *Sampler) error {
+	k := s.kernel
+	stat, err := reread(k, &m.statFile, &s.spare, m.pid, "stat", parseStat)
 	if err != nil {
-		return err
+		return m.unseen(s, err)
 	}
 	if m.known && stat.StartTime != m.stat.StartTime {
 		return fmt.Errorf("cannot read %s: pid was used again: %w", k.of(m.pid, "stat"), syscall.ESRCH)
 	}
-	status, err := k.Status(m.pid)
+	status, err := reread(k, &m.statusFile, &s.spare, m.pid, "status", parseStatus)
 	if err != nil {
-		return err
+		return m.unseen(s, err)
 	}
-	m.known, m.stat, m.status = true, stat, status
+	m.known, m.hidden, m.stat = true, false, stat
+	m.take(status)
+	return nil
+}
+
+// take takes a status over.
+func (m *member) take(status Status) {
+	m.status = status
 	// No more can be shared than there is: a process that threw its pages away,
 	// as execve does, does not get the discount back when it grows again.
 	m.discount = min(m.discount, status.Private())
 	m.shift = max(m.shift, -status.resident())
-	return nil
+}
+
+// unseen tells a process that has ended from one that lives and is hidden. A
+// hidden one has no sizes, rather than those of some time ago.
+func (m *member) unseen(s *Sampler, err error) error {
+	missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
+	if m.hidden = missing && s.alive(m.pid); !m.hidden {
+		return err
+	}
+	m.status = Status{}
+	m.unmeasure()
+	return fmt.Errorf("cannot read %s: %w", s.kernel.of(m.pid, "stat"), errHidden)
+}
+
+// alive reports whether there is a process (or a zombie), also where procfs does
+// not show it.
+func alive(pid int) bool {
+	err := syscall.Kill(pid, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
 // measure takes over a reading of smaps_rollup. Alone says that the process is
@@ -53,29 +105,27 @@ func (m *member) read(k Kernel) error {
 // anonymous and shared memory adds up to just that (and to somewhat more, never
 // less, where pages are shared with a process outside).
 func (m *member) measure(r Rollup, alone bool) {
-	upper := m.status.Private()
 	own := r.PrivateClean + r.PrivateDirty + r.Swap
 	if !alone {
-		own = r.PSSAnon + r.PSSShmem + r.SwapPSS
-		if r.PSSAnon+r.PSSFile+r.PSSShmem == 0 { // Linux before 5.4
-			own = r.PSS + r.SwapPSS
-		}
+		own = r.anon()
 	}
-	m.measured = true
-	m.discount = max(0, upper-own)
+	m.measured, m.rollup = true, r
+	m.discount = max(0, m.status.Private()-own)
 	m.shift = r.PSS - m.status.resident()
-	m.shared = r.SharedClean + r.SharedDirty
+	m.share = shareOf(m.stat, m.status, r)
 }
 
 // unmeasure forgets the last reading.
 func (m *member) unmeasure() {
-	m.measured, m.discount, m.shift, m.shared = false, 0, 0, 0
+	m.measured, m.rollup, m.discount, m.shift, m.share = false, Rollup{}, 0, 0, share{}
 }
 
-// unshare forgets what was taken off because pages were shared: who shared them
-// has gone, so they may be this process's alone now.
-func (m *member) unshare() {
-	m.discount, m.shift = 0, max(0, m.shift)
+// leave is what others have more of now that the process has ended: its part of
+// what it shared. It is told once.
+func (m *member) leave() int64 {
+	left := m.share.left
+	m.unmeasure()
+	return left
 }
 
 func (m *member) private() int64 { return m.status.Private() - m.discount }
@@ -88,5 +138,5 @@ func (m *member) sharedNow() int64 {
 	if !m.measured {
 		return m.status.RSSFile
 	}
-	return min(m.shared, m.status.RSS)
+	return min(m.rollup.SharedClean+m.rollup.SharedDirty, m.status.RSS)
 }

@@ -21,7 +21,7 @@ func fixture(t testing.TB, name string) string {
 
 const fullStatus = "Name:\ta\\nb\\\\c\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\nPid:\t7\nPPid:\t3\n" +
 	"VmHWM:\t    9999 kB\nVmRSS:\t     600 kB\nRssAnon:\t     100 kB\nRssFile:\t     200 kB\nRssShmem:\t     300 kB\n" +
-	"VmSwap:\t      50 kB\nThreads:\t11\nSigCgt:\t0000000000004002\n"
+	"VmPTE:\t      70 kB\nVmSwap:\t      50 kB\nThreads:\t11\nSigCgt:\t0000000000004002\n"
 
 func TestParseStatus(t *testing.T) {
 	for _, test := range []struct {
@@ -31,7 +31,7 @@ func TestParseStatus(t *testing.T) {
 	}{
 		{name: "full", in: fullStatus, want: Status{
 			Name: "a\nb\\c", State: 'S', PID: 7, PPID: 3, Threads: 11,
-			RSS: 600 << 10, RSSAnon: 100 << 10, RSSFile: 200 << 10, RSSShmem: 300 << 10, Swap: 50 << 10, SigCaught: 0x4002,
+			RSS: 600 << 10, RSSAnon: 100 << 10, RSSFile: 200 << 10, RSSShmem: 300 << 10, Swap: 50 << 10, PageTables: 70 << 10, SigCaught: 0x4002,
 		}},
 		{name: "zombie", in: "Name:\tsh\nState:\tZ (zombie)\nPid:\t8\nPPid:\t7\nThreads:\t1\n",
 			want: Status{Name: "sh", State: 'Z', PID: 8, PPID: 7, Threads: 1}},
@@ -74,8 +74,9 @@ func TestParseStat(t *testing.T) {
 		want     Stat
 		err      string
 	}{
-		{name: "parentheses in the name", in: "11 (no) d (e) S 10 9 8 0 -1 4194304 99 0 0 0 110 20 30 4 20 0 2 0 85826 1 2\n",
+		{name: "parentheses in the name", in: "11 (no) d (e) S 10 9 8 0 -1 4194304 99 98 97 96 110 20 30 4 20 0 2 0 85826 1 2\n",
 			want: Stat{PID: 11, Comm: "no) d (e", State: 'S', PPID: 10, PGrp: 9, Session: 8, Threads: 2, StartTime: 85826,
+				MinorFaults: 99, ChildMinorFaults: 98, MajorFaults: 97, ChildMajorFaults: 96,
 				User: 1100 * time.Millisecond, System: 200 * time.Millisecond,
 				ChildUser: 300 * time.Millisecond, ChildSystem: 40 * time.Millisecond}},
 		{name: "empty", err: "field comm: not in parentheses"},
@@ -160,8 +161,8 @@ func FuzzParseStatus(f *testing.F) {
 		func(s Status) string {
 			name := strings.NewReplacer("\\", "\\\\", "\n", "\\n").Replace(s.Name)
 			return fmt.Sprintf("Name:\t%s\nState:\t%s\nPid:\t%d\nPPid:\t%d\nThreads:\t%d\nSigCgt:\t%016x\nVmRSS:\t%d kB\n"+
-				"RssAnon:\t%d kB\nRssFile:\t%d kB\nRssShmem:\t%d kB\nVmSwap:\t%d kB\n", name, []byte{s.State}, s.PID, s.PPID, s.Threads,
-				s.SigCaught, s.RSS>>10, s.RSSAnon>>10, s.RSSFile>>10, s.RSSShmem>>10, s.Swap>>10)
+				"RssAnon:\t%d kB\nRssFile:\t%d kB\nRssShmem:\t%d kB\nVmSwap:\t%d kB\nVmPTE:\t%d kB\n", name, []byte{s.State}, s.PID, s.PPID, s.Threads,
+				s.SigCaught, s.RSS>>10, s.RSSAnon>>10, s.RSSFile>>10, s.RSSShmem>>10, s.Swap>>10, s.PageTables>>10)
 		})
 }
 
@@ -174,8 +175,8 @@ func FuzzParseStat(f *testing.F) {
 }
 
 func formatStat(s Stat) string {
-	return fmt.Sprintf("%d (%s) %s %d %d %d 0 -1 0 0 0 0 0 %d %d %d %d 20 0 %d 0 %d 1 1\n", s.PID, s.Comm, []byte{s.State}, s.PPID,
-		s.PGrp, s.Session, s.User/tick, s.System/tick, s.ChildUser/tick, s.ChildSystem/tick, s.Threads, s.StartTime)
+	return fmt.Sprintf("%d (%s) %s %d %d %d 0 -1 0 %d %d %d %d %d %d %d %d 20 0 %d 0 %d 1 1\n", s.PID, s.Comm, []byte{s.State}, s.PPID,
+		s.PGrp, s.Session, s.MinorFaults, s.ChildMinorFaults, s.MajorFaults, s.ChildMajorFaults, s.User/tick, s.System/tick, s.ChildUser/tick, s.ChildSystem/tick, s.Threads, s.StartTime)
 }
 
 func FuzzParseRollup(f *testing.F) {

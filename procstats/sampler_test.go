@@ -29,6 +29,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.Mkdir(k.Proc, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	w.s.alive = func(int) bool { return false }
 	var elapsed time.Duration
 	w.s.clock = func() time.Time {
 		elapsed += w.tick
@@ -69,7 +70,8 @@ func (w *world) put(s Stat, anon, file int64) {
 
 func (w *world) rollup(pid int, u Rollup) {
 	w.t.Helper()
-	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty} {
+	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty,
+		&u.LazyFree, &u.AnonHugePages} {
 		*size <<= 10
 	}
 	w.write(pid, "smaps_rollup", formatRollup(u))
@@ -171,7 +173,7 @@ func TestZombieLeader(t *testing.T) {
 func TestPrivateOfOneProcess(t *testing.T) {
 	w := newWorld(t)
 	w.put(Stat{PID: 10}, 1000, 200)
-	w.rollup(10, Rollup{RSS: 1200, PSS: 450, PSSAnon: 400, PSSFile: 50, PrivateDirty: 300, PrivateClean: 10, SharedDirty: 700, SharedClean: 190})
+	w.rollup(10, Rollup{RSS: 1200, PSS: 450, PSSAnon: 400, PSSFile: 50, PrivateDirty: 300, PrivateClean: 10, SharedDirty: 700, SharedClean: 190, LazyFree: 30, AnonHugePages: 20})
 	quiet, a := Target{ID: 1, PID: 10, Quiet: true, Measure: true}, Target{ID: 1, PID: 10}
 	kib := func(u Usage) [4]int64 { return [4]int64{u.RSS >> 10, u.Private >> 10, u.PSS >> 10, u.Shared >> 10} }
 
@@ -181,6 +183,7 @@ func TestPrivateOfOneProcess(t *testing.T) {
 	u = w.sample(a)[0]
 	w.check("after it", kib(u), [4]int64{1200, 310, 450, 890})
 	w.check("Measured", u.Measured, w.now)
+	w.check("more of it", [4]int64{u.SharedClean >> 10, u.SharedDirty >> 10, u.LazyFree >> 10, u.HugePages >> 10}, [4]int64{190, 700, 30, 20})
 	w.put(Stat{PID: 10}, 1100, 200)
 	w.check("grown", kib(w.sample(a)[0]), [4]int64{1300, 410, 550, 890})
 	w.put(Stat{PID: 10}, 20, 30) // exec'd
@@ -206,60 +209,144 @@ func TestPrivateOfTree(t *testing.T) {
 	w.check("PSS of who is left", u.PSS>>10, int64(1000))
 }
 
-func TestReadingsKeepToBudget(t *testing.T) {
-	w := newWorld(t)
-	w.tick = 100 * time.Millisecond // what each reading takes
-	var all []Target
+// readings is a world of three trees with one process each, and who of them was
+// read by a Sample.
+func readings(t *testing.T, tick time.Duration) (w *world, all []Target, read func(...Target) []uint64) {
+	w = newWorld(t)
+	w.tick = tick // what each reading takes
 	for i := range 3 {
 		w.put(Stat{PID: 10 + i}, 10, 0)
 		w.rollup(10+i, Rollup{RSS: 10, PSS: 10, PSSAnon: 10, PrivateDirty: 10})
 		all = append(all, Target{ID: uint64(i), PID: 10 + i})
 	}
-	read := func(targets ...Target) (ids []uint64) {
+	return w, all, func(targets ...Target) (ids []uint64) {
+		t.Helper()
 		for _, u := range w.sample(targets...) {
-			if u.Measured.Equal(w.now) {
+			if u.Fresh != u.Measured.Equal(w.now) {
+				t.Errorf("Fresh is %v, measured %v, now %v", u.Fresh, u.Measured, w.now)
+			}
+			if u.Fresh {
 				ids = append(ids, u.ID)
 			}
 		}
 		return ids
 	}
-	with := func(i int, change func(*Target)) []Target {
-		some := append([]Target(nil), all...)
-		change(&some[i])
-		return some
-	}
+}
+
+func with(all []Target, i int, change func(*Target)) []Target {
+	some := append([]Target(nil), all...)
+	change(&some[i])
+	return some
+}
+
+func TestReadingsKeepToBudget(t *testing.T) {
+	w, all, read := readings(t, readingsMax)
 	quiet, measure := func(t *Target) { t.Quiet = true }, func(t *Target) { t.Measure = true }
-	w.check("first", read(with(0, quiet)...), []uint64{1})
-	w.check("second", read(all...), []uint64{0})
-	w.check("on demand", read(with(1, measure)...), []uint64{1})
-	w.check("third", read(all...), []uint64{2})
+	w.check("first", read(with(all, 0, quiet)...), []uint64{1})
+	w.check("second", read(with(all, 0, quiet)...), []uint64{2})
+	w.check("on demand", read(with(all, 1, measure)...), []uint64{1})
+	w.check("third", read(all...), []uint64{0})
 	w.check("fourth", read(all...), []uint64(nil))
-	w.check("on demand, quiet", read(with(1, func(t *Target) { t.Quiet, t.Measure = true, true })...), []uint64(nil))
-	w.now = w.now.Add(-7*time.Second + rollupRest*w.tick)
+	w.check("on demand, quiet", read(with(all, 1, func(t *Target) { t.Quiet, t.Measure = true, true })...), []uint64(nil))
+	w.now = w.now.Add(-6*time.Second + rollupInterval)
 	w.check("too early", read(all...), []uint64(nil))
-	w.now = w.now.Add(5 * time.Second)
-	w.check("due again", read(all...), []uint64{0})
+	w.check("due again", read(all...), []uint64{2})
 	w.check("due next", read(all...), []uint64{1})
+	w.check("due last", read(all...), []uint64{0})
+	w.check("nobody is due", read(all...), []uint64(nil))
 	w.check("Cost", w.s.Cost() >= w.tick, true)
 }
 
-func TestCPUNeverFalls(t *testing.T) {
+// Trees that were never read do not wait for each other, if they are small.
+func TestReadingsOfNewTrees(t *testing.T) {
+	w, all, read := readings(t, readingsMax/2)
+	w.check("first", read(all...), []uint64{0, 1})
+	w.check("second", read(all...), []uint64{2})
+	w.check("third", read(all...), []uint64(nil))
+}
+
+// What is demanded is bounded as well: it is read ahead, then it has to wait
+// until a thousandth of the time since has paid for it.
+func TestReadingsOnDemand(t *testing.T) {
+	const cost = 5 * time.Millisecond
+	_, all, read := readings(t, cost)
+	one := Target{ID: 0, PID: 10, Measure: true}
+	n := 0
+	const seconds = 3600
+	for range seconds {
+		n += len(read(one))
+	}
+	if least, most := seconds/5, seconds/5+4; n < least || n > most {
+		t.Errorf("%d readings of %v in %d s, want %d to %d", n, cost, seconds, least, most)
+	}
+	// All of them: a 500th of the time of one CPU.
+	n = 0
+	for range seconds {
+		n += len(read(with(with(with(all, 0, func(t *Target) { t.Measure = true }), 1, func(t *Target) { t.Measure = true }), 2, func(t *Target) { t.Measure = true })...))
+	}
+	if most := seconds/5*2 + 20 + 20; n < seconds/5*2-20 || n > most {
+		t.Errorf("%d readings of %v in %d s, want at most %d", n, cost, seconds, most)
+	}
+}
+
+// What is uncertain is read as soon as it is paid for.
+func TestReadingsInHaste(t *testing.T) {
+	const cost = 5 * time.Millisecond // to be paid for in 5 s
+	w := newWorld(t)
+	w.tick = cost
+	put := func(faults int64) {
+		for pid, parent := range map[int]int{10: 1, 11: 10} {
+			w.put(Stat{PID: pid, PPID: parent, MinorFaults: faults}, 100<<10, 0)
+			w.rollup(pid, Rollup{RSS: 100 << 10, PSS: 60 << 10, PSSAnon: 60 << 10, PrivateDirty: 20 << 10, SharedDirty: 80 << 10})
+		}
+	}
+	put(0)
+	a := Target{ID: 1, PID: 10}
+	var at []int
+	for second := range 30 {
+		put(int64(second) * 50) // 400 KiB a second
+		if w.sample(a)[0].Fresh {
+			at = append(at, second)
+		}
+	}
+	// 12 of the 120 MiB are reached after 30 s, and passed after 31.
+	w.check("slowly", at, []int{0})
+	for second := range 12 {
+		put(1500 + int64(second)*1024) // 8 MiB a second
+		if w.sample(a)[0].Fresh {
+			at = append(at, 30+second)
+		}
+	}
+	w.check("fast", at, []int{0, 31, 36, 41})
+}
+
+func TestSpentNeverFalls(t *testing.T) {
 	w := newWorld(t)
 	a := Target{ID: 1, PID: 10}
-	sec := func() int { return int(w.sample(a)[0].CPU / time.Second) }
-	w.put(Stat{PID: 10, User: 1 * time.Second, System: 1 * time.Second, ChildUser: 1 * time.Second}, 1, 0)
-	w.put(Stat{PID: 11, PPID: 10, User: 10 * time.Second}, 1, 0)
-	w.put(Stat{PID: 12, PPID: 1, PGrp: 10, User: 20 * time.Second}, 1, 0)
-	w.check("at first", sec(), 33)
-	w.put(Stat{PID: 11, PPID: 10, User: 11 * time.Second, State: 'Z'}, 0, 0)
-	w.check("with a zombie", sec(), 34)
+	// CPU seconds, and page faults, of which there are ten and a hundred for each.
+	spent := func() [3]int {
+		u := w.sample(a)[0]
+		return [3]int{int(u.CPU / time.Second), int(u.MinorFaults), int(u.MajorFaults)}
+	}
+	want := func(n int) [3]int { return [3]int{n, 10 * n, 100 * n} }
+	put := func(pid, parent, own, children int, state byte) {
+		w.put(Stat{PID: pid, PPID: parent, PGrp: 10, State: state,
+			User: time.Duration(own) * time.Second, MinorFaults: int64(10 * own), MajorFaults: int64(100 * own),
+			ChildUser: time.Duration(children) * time.Second, ChildMinorFaults: int64(10 * children), ChildMajorFaults: int64(100 * children)}, 1, 0)
+	}
+	put(10, 1, 2, 1, 'S')
+	put(11, 10, 10, 0, 'S')
+	put(12, 1, 20, 0, 'S')
+	w.check("at first", spent(), want(33))
+	put(11, 10, 11, 0, 'Z')
+	w.check("with a zombie", spent(), want(34))
 	w.remove(11)
-	w.put(Stat{PID: 10, User: 1 * time.Second, System: 1 * time.Second, ChildUser: 12 * time.Second}, 1, 0)
-	w.check("waited for", sec(), 34)
+	put(10, 1, 2, 12, 'S')
+	w.check("waited for", spent(), want(34))
 	w.remove(12)
-	w.check("an orphan less", sec(), 34)
+	w.check("an orphan less", spent(), want(34))
 	w.remove(10)
-	w.check("without the leader", sec(), 34)
+	w.check("without the leader", spent(), want(34))
 }
 
 // Run as another user, since root may read everything.

@@ -24,15 +24,19 @@ type Stat struct {
 	User, System           time.Duration // CPU time of the process itself
 	ChildUser, ChildSystem time.Duration // and of all its descendants that ended and were waited for
 
+	MinorFaults, MajorFaults           int64 // page faults served from memory, from disk
+	ChildMinorFaults, ChildMajorFaults int64 // those of all descendants that ended and were waited for
+
 	// StartTime is in ticks (see tick) since boot. A pid and its StartTime
 	// name one process for good; a pid alone may be used again.
 	StartTime uint64
 }
 
 // CPU is all time that the process and its waited-for descendants ran.
-func (s Stat) CPU() time.Duration { return s.User + s.System + s.childCPU() }
+func (s Stat) CPU() time.Duration { return s.spent().cpu }
 
-func (s Stat) childCPU() time.Duration { return s.ChildUser + s.ChildSystem }
+// faults are the page faults of the process itself.
+func (s Stat) faults() int64 { return s.MinorFaults + s.MajorFaults }
 
 // ended reports whether the process has ended, though it is not reaped yet.
 func (s Stat) ended() bool { return s.State == 'Z' || s.State == 'X' }
@@ -91,6 +95,18 @@ func (s *Stat) parseRest(data []byte) error {
 		case 6:
 			name = "session"
 			s.Session, err = strconv.Atoi(string(field))
+		case 10:
+			name = "minflt"
+			s.MinorFaults, err = faults(field)
+		case 11:
+			name = "cminflt"
+			s.ChildMinorFaults, err = faults(field)
+		case 12:
+			name = "majflt"
+			s.MajorFaults, err = faults(field)
+		case 13:
+			name = "cmajflt"
+			s.ChildMajorFaults, err = faults(field)
 		case 14:
 			name = "utime"
 			s.User, err = ticks(field)
@@ -130,4 +146,16 @@ func ticks(field []byte) (time.Duration, error) {
 		return 0, fmt.Errorf("%d is out of range", n)
 	}
 	return time.Duration(n) * tick, nil
+}
+
+// faults reads a number of page faults. The limit leaves room to add them up.
+func faults(field []byte) (int64, error) {
+	n, err := strconv.ParseInt(string(field), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	if n < 0 || n > math.MaxInt64>>16 {
+		return 0, fmt.Errorf("%d is out of range", n)
+	}
+	return n, nil
 }

@@ -25,6 +25,8 @@ type Status struct {
 	RSSShmem int64 // shared memory and tmpfs
 	Swap     int64
 
+	PageTables int64 // the process's own, beside RSS
+
 	SigCaught uint64 // bit n-1: there is a handler for signal n; 0 where the kernel does not tell
 }
 
@@ -88,6 +90,8 @@ func parseStatus(r io.Reader) (Status, error) {
 				s.RSSFile, err = kilobytes(value)
 			case "RssShmem":
 				s.RSSShmem, err = kilobytes(value)
+			case "VmPTE":
+				s.PageTables, err = kilobytes(value)
 			case "VmSwap":
 				s.Swap, err = kilobytes(value)
 			}

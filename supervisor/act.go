@@ -29,6 +29,12 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.measure[a.ID] = true
 		s.sample()
 		return false
+	case policy.Capture:
+		s.examine(a, now)
+	case policy.Brake:
+		s.brake(a)
+	case policy.Resume:
+		s.resume(a)
 	case policy.BeginRoll:
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
@@ -70,10 +76,15 @@ func (s *Supervisor) start(a policy.Start, now time.Time) {
 // knows them, and the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.fleet.Retire(s.config.Policy, a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	p.drainAt = now
+	s.endLife(a.ID, a.Trigger)
 	if a.Trigger != policy.Shutdown && a.Trigger != policy.Scale && !s.replaced(p) { // stop-first
 		s.event(Event{Kind: CycleBegan, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
+	}
+	if a.NoRoom != "" {
+		s.event(Event{Kind: StopFirst, Worker: a.ID, Trigger: a.Trigger, Reason: a.NoRoom})
 	}
 	s.event(Event{Kind: WorkerDraining, Worker: a.ID, Trigger: a.Trigger, Reason: a.Reason})
 	p.findStrays()
@@ -121,6 +132,7 @@ func (s *Supervisor) tellGroup(p *process) {
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	idle := s.fleet.Find(a.ID).Idle
 	s.fleet.Halt(a, now)
+	s.endCapture(a.ID, "the worker was told to go", now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -163,6 +175,7 @@ func (s *Supervisor) unfit(p *process, why string, now time.Time) {
 // kill ends what is left of a worker. What it still had in flight is cut.
 func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	s.fleet.Finish(a, now)
+	s.killCapture(a.ID, now)
 	p := s.processes[a.ID]
 	if p.drainAt.IsZero() {
 		p.drainAt = now
@@ -222,6 +235,7 @@ func (s *Supervisor) abandon(reason string) {
 // forget drops a worker that has gone entirely.
 func (s *Supervisor) forget(p *process) {
 	p.close()
+	s.endLife(p.id, "")
 	if s.front != nil {
 		s.remove(p)
 	}
@@ -229,6 +243,7 @@ func (s *Supervisor) forget(p *process) {
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)
+	s.endCapture(p.id, "the worker has ended", time.Now())
 	// A release that nobody runs or can be asked for again is not kept.
 	used := []int{s.fleet.Generation, s.fleet.Stable}
 	for _, w := range s.fleet.Workers {

@@ -48,6 +48,14 @@ type Config struct {
 	ReadyPath string // for ReadyHTTP
 
 	StopSignal syscall.Signal
+
+	Capture Capture // its timeout is Policy.CaptureTimeout
+}
+
+// settled is c with what policy has to know of the rest of it.
+func (c Config) settled() Config {
+	c.Policy.Capture, c.Policy.CaptureServing = c.Capture.Command != "", c.Accept != AcceptFront
+	return c
 }
 
 // Adopts tells whether workers get rota's socket in place of their own.
@@ -66,9 +74,16 @@ func (c Config) sameRelease(d Config) bool {
 		slices.Equal(c.Handoff, d.Handoff)
 }
 
+// samePolicy tells whether two configurations decide alike, but for the schedule,
+// which has no equal.
+func samePolicy(a, b policy.Config) bool {
+	a.Cron, b.Cron = nil, nil
+	return a == b
+}
+
 // withPolicyOf is the release of c under the policy of d: going back to an
 // older release does not undo what an operator has changed since.
 func (c Config) withPolicyOf(d Config) Config {
-	c.Policy, c.Front, c.Workers, c.StopSignal = d.Policy, d.Front, d.Workers, d.StopSignal
+	c.Policy, c.Front, c.Workers, c.StopSignal, c.Capture = d.Policy, d.Front, d.Workers, d.StopSignal, d.Capture
 	return c
 }

@@ -12,6 +12,10 @@ import (
 // onExited: a child of rota ended. If it led a worker, what it left behind is
 // told to stop; the worker has gone only when all of it has.
 func (s *Supervisor) onExited(m exited, now time.Time) {
+	if c := s.capture; c != nil && c.run.pid == m.pid {
+		s.onCaptureExited(c, m.status, now)
+		return
+	}
 	id, ok := s.leaders[m.pid]
 	if !ok {
 		return // an orphan
@@ -19,6 +23,7 @@ func (s *Supervisor) onExited(m exited, now time.Time) {
 	delete(s.leaders, m.pid)
 	p := s.processes[id]
 	p.leaderGone, p.goneAt, p.status = true, now, m.status
+	p.oom = s.outOfMemory(p, now)
 	s.end(p, now)
 }
 
@@ -50,7 +55,7 @@ func (s *Supervisor) end(p *process, now time.Time) {
 				s.fleet.Halt(policy.Stop{ID: p.id}, now)
 			}
 			s.event(Event{Kind: WorkerStopping, Worker: p.id,
-				Reason: fmt.Sprintf("its leader ended with %s and left processes behind", describeStatus(p.status))})
+				Reason: fmt.Sprintf("its leader ended with %s and left processes behind", describeStatus(p.status)), Message: p.oom})
 			s.tellGroup(p)
 		} else if !p.signalled.IsZero() && !p.groupTold {
 			s.tellRest(p, now)
@@ -118,7 +123,7 @@ func (s *Supervisor) onLingering(m lingering, now time.Time) {
 func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 	e := Event{
 		Kind: WorkerExited, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation,
-		Trigger: w.Leaving, Status: describeStatus(p.status), Cut: s.cutBy(p, now), CutUpgrades: p.cutUpgrades,
+		Trigger: w.Leaving, Status: describeStatus(p.status), Reason: p.oom, Cut: s.cutBy(p, now), CutUpgrades: p.cutUpgrades,
 	}
 	served := s.sockets.Addresses()
 	departure := s.fleet.Remove(s.config.Policy, p.id, now)
@@ -133,14 +138,14 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		case w.Idle || w.State == policy.Draining:
 			e.Exit = ExitDrained
 		}
-		s.event(e)
+		s.exits(p, e)
 		if w.Leaving != policy.Shutdown && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
 			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut, CutUpgrades: e.CutUpgrades})
 		}
 	case policy.Crashed:
 		s.lastStatus = p.status
 		e.Kind, e.Exit, e.Trigger, e.Failure = WorkerCrashed, ExitCrash, policy.Crash, true
-		s.event(e)
+		s.exits(p, e)
 	default:
 		s.lastStatus = p.status
 		e.Kind, e.Failure, e.Trigger = StartFailed, true, w.Trigger
@@ -151,10 +156,18 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 			e.Exit = ExitStopped
 		}
 		e.Message = fmt.Sprintf("ended with %s before it was ready: %s", e.Status, p.story(served))
-		s.event(e)
+		s.exits(p, e)
 		s.failed(departure, w)
 	}
 	s.forget(p)
+}
+
+// exits tells of a worker's end, however it came about.
+func (s *Supervisor) exits(p *process, e Event) {
+	if p.oom != "" {
+		e.Exit = ExitOOM
+	}
+	s.event(e)
 }
 
 // failed says what a replacement that did not get ready leads to.
@@ -170,6 +183,7 @@ func (s *Supervisor) failed(departure policy.Departure, w policy.Worker) {
 	if release, ok := s.releases[s.fleet.Generation]; ok {
 		s.config = release.withPolicyOf(s.config)
 	}
+	s.releaseBrakes("the release before is back")
 }
 
 // afterFailedRoll says what the pool goes on with.

@@ -31,6 +31,16 @@ const (
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"
 	Reloaded       Kind = "configuration read again"
+	CaptureBegan   Kind = "capture began"
+	CaptureDone    Kind = "capture done"
+	CaptureFailed  Kind = "capture failed"
+	CaptureSkipped Kind = "capture skipped"           // the worker goes without
+	StopFirst      Kind = "stop first"                // a cycle has no room for two workers at once; the reason has the numbers
+	MemoryPaused   Kind = "memory cycles paused"      // since they do not help
+	MemoryResumed  Kind = "memory cycles resumed"     // since they may help again
+	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
+	Note           Kind = "note"                      // for whoever looks for the reason of something
+	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers
 	Warning        Kind = "warning"
 )
 
@@ -46,6 +56,17 @@ const (
 // ExitReasons lists them all.
 var ExitReasons = []string{ExitDrained, ExitStopped, ExitKilled, ExitCrash, ExitOOM}
 
+// How a capture may end, as rota_captures_total counts them.
+const (
+	CaptureResultDone    = "done"
+	CaptureResultFailed  = "failed"
+	CaptureResultTimeout = "timeout"
+	CaptureResultSkipped = "skipped"
+)
+
+// CaptureResults lists them all.
+var CaptureResults = []string{CaptureResultDone, CaptureResultFailed, CaptureResultTimeout, CaptureResultSkipped}
+
 // Event is one thing that happened, with its numbers. Fields that do not apply
 // are zero. Every event carries the state of the pool just after it.
 type Event struct {
@@ -58,13 +79,16 @@ type Event struct {
 	PID         int
 	Generation  int
 	Trigger     policy.Trigger
-	Reason      string        // the numbers behind the trigger
+	Reason      string        // the numbers behind the trigger, or behind an end for want of memory
 	Duration    time.Duration // boot of a WorkerReady, drain of a WorkerExited
 	Exit        string        // one of ExitReasons
 	Status      string        // how the process ended, like "exit code 1"
 	Cut         int           // requests that were ended unfinished
 	CutUpgrades int           // upgraded connections (WebSockets) that were; not in Cut
 	Failure     bool          // the end was a failure
+	Capture     string        // one of CaptureResults
+	Path        string        // of the folder with the result of a capture; empty if it was removed
+	Bytes       int64         // that the result takes
 
 	Ready, Desired, Alive int
 }

@@ -40,6 +40,10 @@ func (s *Supervisor) onLaunched(m launched, now time.Time) {
 	if m.outcome.Exec != nil {
 		p.failed = fmt.Sprintf("cannot execute %s: %v (is its interpreter installed, and is it built for this machine?)", s.releases[p.generation].Path, m.outcome.Exec)
 	}
+	if m.outcome.Score != nil && !s.warned["score"] {
+		s.warned["score"] = true
+		s.event(Event{Kind: Note, Worker: p.id, Message: m.outcome.Score.Error()})
+	}
 	if m.outcome.Filter != nil {
 		s.refused(m.outcome.Filter)
 	}

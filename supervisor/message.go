@@ -48,11 +48,14 @@ type (
 		id    uint64
 		blind bool // and nothing will: its processes cannot be looked into
 	}
-	// sampled: the memory of the workers was read.
+	// sampled: the memory of the workers and of the container was read.
 	sampled struct {
-		usages  []procstats.Usage
-		targets []procstats.Target // in the same order
-		cost    time.Duration
+		at        time.Time // when it began
+		usages    []procstats.Usage
+		container procstats.Container
+		err       error         // of container
+		cost      time.Duration // of usages, on the clock
+		work      time.Duration // of all, on the processor
 	}
 	// counted: the requests that a worker has in flight, before it is signalled.
 	counted struct {
@@ -79,6 +82,20 @@ type (
 		id     uint64
 		socket *listener.Socket
 	}
+	// examined: the command of a worker's capture runs, or could not be started.
+	examined struct {
+		id     uint64
+		result *result // nil if there is no folder for it
+		child  launch.Child
+		err    error
+	}
+	// overdue: the time of a worker's capture may be over.
+	overdue struct{ id uint64 }
+	// stored: the result of a worker's capture was put away.
+	stored struct {
+		id uint64
+		outcome
+	}
 	// asked: an operator wants something.
 	asked struct{ do func() }
 	// tick: something that has no event of its own may have changed.
@@ -99,5 +116,8 @@ func (idle) message()      {}
 func (deserted) message()  {}
 func (probed) message()    {}
 func (spotted) message()   {}
+func (examined) message()  {}
+func (overdue) message()   {}
+func (stored) message()    {}
 func (asked) message()     {}
 func (tick) message()      {}

@@ -34,6 +34,7 @@ func (s *Supervisor) roll(reason string) {
 		return
 	}
 	s.releases[s.fleet.NewGeneration()] = s.config
+	s.releaseBrakes(fmt.Sprintf("generation %d may need less", s.fleet.Generation))
 	s.beginRoll(policy.BeginRoll{Trigger: policy.Generation, Reason: reason})
 }
 
@@ -57,6 +58,7 @@ func (s *Supervisor) scale(n int) {
 	}
 	from := s.fleet.Desired
 	s.fleet.Desired = n
+	s.releaseBrakes("the number of workers has changed")
 	s.event(Event{Kind: PoolScaled, Message: fmt.Sprintf("%d workers wanted, %d before", n, from)})
 }
 
@@ -75,19 +77,19 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 		keep(fmt.Sprint(next.Listen) != fmt.Sprint(old.Listen), "listen")
 		acceptStays := next.Accept != old.Accept
 		keep(acceptStays, "accept")
-		keep(next.Policy.SampleInterval != old.Policy.SampleInterval, "sample-interval")
 		keep(next.Ready != old.Ready, "ready")
 		keep(next.ReadyPath != old.ReadyPath, "ready-path")
 		keep(next.Front.MaxHeader != old.Front.MaxHeader, "max-header")
 		keep(next.Front.HeaderTimeout != old.Front.HeaderTimeout, "header-timeout")
 		keep(next.Front.IdleTimeout != old.Front.IdleTimeout, "idle-timeout")
-		next.Listen, next.Accept, next.Policy.SampleInterval, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.Policy.SampleInterval, old.Ready, old.ReadyPath
+		next.Listen, next.Accept, next.Ready, next.ReadyPath = old.Listen, old.Accept, old.Ready, old.ReadyPath
 		next.Front.MaxHeader, next.Front.HeaderTimeout, next.Front.IdleTimeout = old.Front.MaxHeader, old.Front.HeaderTimeout, old.Front.IdleTimeout
 		next.Policy.Seed = old.Policy.Seed
 		if acceptStays {
 			next.Handoff = old.Handoff // what was said of it is meant for the other way to accept
 		}
 
+		next = next.settled()
 		s.config = next
 		if s.front != nil {
 			s.front.Configure(next.Front)
@@ -99,6 +101,9 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 			s.fleet.CronAt = time.Now()
 		}
 		s.event(Event{Kind: Reloaded, Message: reason})
+		if !samePolicy(next.Policy, old.Policy) {
+			s.releaseBrakes("the configuration has changed")
+		}
 		// A number set by hand with TTIN or TTOU stays until the configured one changes.
 		if next.Workers != old.Workers {
 			s.scale(next.Workers)

@@ -12,6 +12,7 @@ import (
 
 	"rota/listener"
 	"rota/listener/adopt"
+	"rota/policy"
 	"rota/procstats"
 )
 
@@ -59,7 +60,10 @@ type process struct {
 
 	failed string // why it could not be executed
 
-	usage procstats.Usage
+	usage    procstats.Usage // at the last look
+	foreseen policy.Foreseen // and what that said of the next ones
+	shrank   time.Time       // when a process of it was last found to have gone
+	oom      string          // the kernel killed its leader for want of memory: the numbers
 }
 
 // stray is a descendant outside the worker's group. The start time tells it

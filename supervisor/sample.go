@@ -1,67 +1,136 @@
 package supervisor
 
 import (
+	"fmt"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"rota/policy"
 	"rota/procstats"
 )
 
-// sample reads the memory of all workers, beside the loop and one round at a time.
+// sampleShare keeps looking at memory below half a percent of a core, however
+// often policy would like to look.
+const sampleShare = 200
+
+// sampleMemory is over how many rounds a round is paid off: one that read a large
+// smaps_rollup costs a hundred times the next, which must not wait for it alone.
+const sampleMemory = 8
+
+// sample reads the memory of all workers and of the container, beside the loop
+// and one round at a time.
 func (s *Supervisor) sample() {
 	if s.sampling {
 		return
 	}
 	targets := make([]procstats.Target, 0, len(s.fleet.Workers))
 	for _, w := range s.fleet.Workers {
-		if p := s.processes[w.ID]; p.pid != 0 && !p.leaderGone {
+		// Before it is launched it is rota's own shim.
+		if p := s.processes[w.ID]; p.launched && p.pid != 0 && !p.leaderGone {
 			targets = append(targets, procstats.Target{
 				ID: w.ID, PID: p.pid, Quiet: w.State != policy.Ready, Measure: s.measure[w.ID],
 			})
 		}
 	}
-	if len(targets) == 0 {
-		return
-	}
 	s.sampling = true
-	go func() { s.post(sampled{s.sampler.Sample(time.Now(), targets), targets, s.sampler.Cost()}) }()
+	go func() {
+		m := sampled{at: time.Now()}
+		m.work = threadTime(func() {
+			m.usages = s.sampler.Sample(m.at, targets)
+			m.container, m.err = s.container.Container()
+		})
+		m.cost = s.sampler.Cost()
+		s.post(m)
+	}()
+}
+
+// threadTime is the processor time that do takes. Time on the clock would say
+// most on a busy machine, where looking must not become rare.
+func threadTime(do func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var began, ended unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &began) != nil {
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &began)
+		do()
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ended)
+	} else {
+		do()
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ended)
+	}
+	return time.Duration(ended.Nano() - began.Nano())
 }
 
 func (s *Supervisor) onSampled(m sampled, now time.Time) {
 	s.sampling = false
 	s.sampleCost = m.cost
-	config := s.config.Policy
-	for i, u := range m.usages {
-		p := s.processes[u.ID]
-		if p == nil || u.Err != nil && procstats.Gone(u.Err) {
-			continue
+	s.sampleWork += (m.work - s.sampleWork) / sampleMemory
+	for _, u := range m.usages {
+		if p := s.processes[u.ID]; p != nil {
+			s.observe(p, u, now)
 		}
-		if len(u.PIDs) > 1 && !slices.Equal(u.PIDs, p.usage.PIDs) {
-			p.noteStrays(u.PIDs)
-		}
-		p.usage = u
-		exact := m.targets[i].Measure || u.Denied
-		if exact {
-			delete(s.measure, u.ID)
-		}
-		if u.Denied {
-			s.warn("denied", "cannot read smaps_rollup of worker process %d: permission denied; its memory is an upper bound (run rota and its workers as one user)", p.pid)
-		}
-		w := s.fleet.Find(u.ID)
-		if w.State != policy.Ready {
-			continue
-		}
-		if s.front == nil {
-			s.checkSignal(p)
-		}
-		// Copies of one forked process share memory that a cheap sample counts for
-		// each; a single process that was executed shares none worth counting.
-		shared := len(u.PIDs) > 1 || config.MemoryMetric == MetricPSS
-		s.fleet.Observe(config, u.ID, policy.Sample{
-			Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.PSS + u.Swap, Shared: shared, Exact: exact,
-		}, now)
 	}
+	s.contain(m.container, m.err, m.at, now)
+	s.learn(m.usages, now)
+	s.samples.Reset(s.pace())
+}
+
+// pace is how soon to look again.
+func (s *Supervisor) pace() time.Duration {
+	return max(policy.Pace(s.config.Policy, s.fleet), s.sampleWork*sampleShare)
+}
+
+// observe takes over a look at one worker. One that did not see all of it is no
+// sample: nothing is to be decided on a part.
+func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
+	if u.Hidden {
+		s.denied(p, "status", "its memory is not known and no limit is heeded")
+		p.usage = u
+		return
+	}
+	if u.Err != nil {
+		if !procstats.Gone(u.Err) {
+			s.warn(fmt.Sprintf("sample %d", p.generation), "%v: the memory of worker process %d is not known and no limit is heeded", u.Err, p.pid)
+		}
+		return
+	}
+	if len(u.PIDs) > 1 && !slices.Equal(u.PIDs, p.usage.PIDs) {
+		p.noteStrays(u.PIDs)
+	}
+	if slices.ContainsFunc(p.usage.PIDs, func(pid int) bool { return !slices.Contains(u.PIDs, pid) }) {
+		p.shrank = now
+	}
+	p.usage = u
+	exact := u.Fresh || u.Denied || u.Unsupported // then there is nothing better to be had
+	if exact {
+		delete(s.measure, u.ID)
+	}
+	if u.Denied {
+		s.denied(p, "smaps_rollup", "its memory is an upper bound, which counts what its processes share more than once")
+	}
+	if u.Unsupported && len(u.PIDs) > 1 {
+		s.warn("smaps_rollup", "this kernel has no smaps_rollup: what the processes of a worker share is counted more than once")
+	}
+	w := s.fleet.Find(u.ID)
+	if s.front == nil && w.State == policy.Ready {
+		s.checkSignal(p)
+	}
+	config := s.config.Policy
+	// Copies of one forked process share memory that a cheap sample counts for
+	// each; a single process that was executed shares none worth counting.
+	shared := len(u.PIDs) > 1 || config.MemoryMetric == MetricPSS
+	s.fleet.Observe(config, u.ID, policy.Sample{
+		Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.Proportional, Shared: shared, Exact: exact,
+	}, now)
+	p.foreseen = s.fleet.Foresee(w)
+}
+
+// denied warns, once for each release, that the memory of a worker cannot be read.
+func (s *Supervisor) denied(p *process, file, so string) {
+	s.warn(fmt.Sprintf("denied %s %d", file, p.generation), "cannot read %s of worker process %d: permission denied; %s (run rota and its workers as one user, and do not mount /proc with hidepid)", file, p.pid, so)
 }
 
 // What --max-memory may compare.

@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"maps"
 	"time"
 
 	"rota/listener/front"
 	"rota/policy"
+	"rota/policy/verdict"
 	"rota/procstats"
 )
 
@@ -24,8 +26,14 @@ type Status struct {
 	Container procstats.Container
 	// Memory is what the workers cost together in bytes, shared memory counted once.
 	Memory int64
+	// Budget is what they may cost together; 0 for no limit.
+	Budget int64
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
+	// Verdict is what the workers' memory does; Causes what they hold of it and do not
+	// need, in plain words, where it is bloat.
+	Verdict verdict.Verdict
+	Causes  []string
 	// SampleDuration is what the last look at the workers' memory took.
 	SampleDuration time.Duration
 }
@@ -41,13 +49,23 @@ type WorkerStatus struct {
 	RSS        int64
 	PSS        int64
 	Private    int64
-	Shared     int64
+	Shared     int64 // SharedClean + SharedDirty
 	Swap       int64
 	CPU        time.Duration
-	Measured   bool // PSS and Shared were read from the kernel at least once
-	Sampled    bool // there is a sample at all
-	Denied     bool // PSS and Shared cannot be read: Private is an upper bound
-	Foreseen   policy.Foreseen
+
+	// As of the last time that the kernel was asked for them, see Measured:
+	SharedClean int64
+	SharedDirty int64
+	LazyFree    int64 // given back by the program, and not yet taken by the kernel
+	HugePages   int64 // anonymous memory in pages of 2 MiB, of which a part may never have been used
+
+	MinorFaults int64 // page faults served from memory
+	MajorFaults int64 // and from a disk
+
+	Measured bool            // PSS and Shared were read from the kernel at least once
+	Sampled  bool            // there is a sample at all
+	Denied   bool            // PSS and Shared cannot be read, so that Private is an upper bound; or nothing can, and there is no sample
+	Foreseen policy.Foreseen // from the last sample
 
 	// Known in front mode alone:
 	InFlight int   // requests and upgraded connections
@@ -62,8 +80,9 @@ func (s *Supervisor) publish(now time.Time) {
 	st := &Status{
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil,
-		SampleDuration: s.sampleCost,
-		Workers:        make([]WorkerStatus, 0, len(f.Workers)),
+		SampleDuration: s.sampleCost, Container: s.contained,
+		Memory: f.Total(), Budget: s.config.Policy.MaxTotalMemory, Paused: maps.Clone(f.Brakes),
+		Workers: make([]WorkerStatus, 0, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {
 		st.Listeners = append(st.Listeners, a.String())
@@ -77,12 +96,21 @@ func (s *Supervisor) publish(now time.Time) {
 	for _, w := range f.Workers {
 		ws := WorkerStatus{ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State, Started: w.Started}
 		if p := s.processes[w.ID]; p != nil {
-			u := p.usage
-			ws.PID, ws.RSS, ws.PSS, ws.Private, ws.Shared, ws.Swap, ws.CPU = p.pid, u.RSS, u.PSS, u.Private, u.Shared, u.Swap, u.CPU
-			ws.Measured, ws.Sampled = !u.Measured.IsZero(), u.RSS > 0
+			ws.PID, ws.Foreseen = p.pid, p.foreseen
+			ws.costs(&p.usage)
 		}
 		ws.InFlight, ws.Requests = loads[w.ID].InFlight, loads[w.ID].Requests
 		st.Workers = append(st.Workers, ws)
 	}
+	st.Verdict, st.Causes = s.learned.said, s.learned.causes
 	s.status.Store(st)
+}
+
+// costs takes over what was last read of a worker's memory.
+func (ws *WorkerStatus) costs(u *procstats.Usage) {
+	ws.RSS, ws.PSS, ws.Private, ws.Shared, ws.Swap, ws.CPU = u.RSS, u.PSS, u.Private, u.Shared, u.Swap, u.CPU
+	ws.SharedClean, ws.SharedDirty, ws.LazyFree, ws.HugePages = u.SharedClean, u.SharedDirty, u.LazyFree, u.HugePages
+	ws.MinorFaults, ws.MajorFaults = u.MinorFaults, u.MajorFaults
+	ws.Sampled, ws.Denied = u.RSS > 0 && !u.Hidden, u.Denied || u.Hidden
+	ws.Measured = ws.Sampled && !u.Measured.IsZero()
 }

@@ -60,10 +60,19 @@ type Supervisor struct {
 	reaper    *reaper
 	notify    *notifyDir
 
-	sampler    *procstats.Sampler
-	sampling   bool
-	sampleCost time.Duration
-	measure    map[uint64]bool // workers that a decision wants measured exactly
+	sampler     *procstats.Sampler
+	container   container
+	samples     *time.Timer // when to look at memory again
+	sampling    bool
+	sampleCost  time.Duration       // of the last look, on the clock
+	sampleWork  time.Duration       // of a look, on the processor; a moving mean
+	measure     map[uint64]bool     // workers that a decision wants measured exactly
+	contained   procstats.Container // at the last look; the zero value before
+	containedAt time.Time
+	kills       kills
+	learned     *learned // about the workers' growth, for people
+
+	capture *capture // the one under way; nil if there is none
 
 	opened      map[*listener.Socket]bool // that the front accepts on
 	closed      bool                      // the front lets no new clients in
@@ -91,6 +100,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
+	config = config.settled()
 	if options.Observe == nil {
 		options.Observe = func(Event) {}
 	}
@@ -99,8 +109,8 @@ func New(config Config, options Options) (*Supervisor, error) {
 		messages: make(chan message, 64), done: make(chan struct{}),
 		fleet:    policy.NewFleet(config.Workers, time.Now()),
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
-		sampler: procstats.NewSampler(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
-		opened: map[*listener.Socket]bool{},
+		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
+		opened: map[*listener.Socket]bool{}, learned: newLearned(),
 	}
 	if config.Accept == AcceptFront {
 		s.makeFront()
@@ -144,6 +154,7 @@ func (s *Supervisor) prepare() (err error) {
 		err = s.openFront()
 	}
 	if err == nil {
+		s.survey(time.Now())
 		s.reaper, err = newReaper(s.post)
 	}
 	if err != nil {
@@ -154,15 +165,15 @@ func (s *Supervisor) prepare() (err error) {
 
 // loop runs until every worker has gone after a stop, or the pool is given up.
 func (s *Supervisor) loop() {
-	samples := time.NewTicker(s.config.Policy.SampleInterval)
-	defer samples.Stop()
+	s.samples = time.NewTimer(s.config.Policy.SampleInterval)
+	defer s.samples.Stop()
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	for {
 		now := time.Now()
 		s.settle(now)
 		s.publish(now)
-		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 {
+		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 && s.rests(now) {
 			return
 		}
 		wake.Stop()
@@ -172,7 +183,7 @@ func (s *Supervisor) loop() {
 		select {
 		case m := <-s.messages:
 			s.hear(m)
-		case <-samples.C:
+		case <-s.samples.C:
 			s.sample()
 		case <-wake.C:
 		}
@@ -230,6 +241,12 @@ func (s *Supervisor) hear(m message) {
 		s.onProbed(m, now)
 	case spotted:
 		s.onSpotted(m, now)
+	case examined:
+		s.onExamined(m, now)
+	case overdue:
+		s.onOverdue(m, now)
+	case stored:
+		s.onStored(m, now)
 	case asked:
 		m.do()
 	case tick:

@@ -6,8 +6,10 @@ Flask's own server dies at once on SIGTERM, with whatever requests it had in han
 import os
 import time
 
+import evidence
 from flask import Flask, request
 
+evidence.on_signal()
 app = Flask(__name__)
 LEAK_KIB = int(os.environ.get("LEAK_KIB") or 1024)
 kept = []  # never emptied: this is the leak

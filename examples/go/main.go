@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"os/signal"
 	"strconv"
@@ -25,6 +26,7 @@ var kept struct { // never emptied: this is the leak
 
 func main() {
 	http.HandleFunc("GET /health", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") })
+	http.HandleFunc("GET /debug/pprof/heap", heap)
 	http.HandleFunc("GET /{$}", leak)
 	http.HandleFunc("POST /{$}", leak)
 
@@ -72,6 +74,18 @@ func leak(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(time.Duration(hold * float64(time.Second)))
 	fmt.Fprintf(w, "pid=%d slot=%s generation=%s leaked=%d KiB%s\n",
 		os.Getpid(), env("ROTA_SLOT", "-"), env("ROTA_GENERATION", "-"), leaked, body)
+}
+
+// heap is for rota's --capture, which asks for it at the worker's own address. What a front or another proxy passes on
+// comes from elsewhere, and is refused.
+func heap(w http.ResponseWriter, r *http.Request) {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	_, passedOn := r.Header["X-Forwarded-Proto"]
+	if ip := net.ParseIP(host); passedOn || r.Header.Get("X-Forwarded-For") != "" || !ip.IsLoopback() {
+		http.NotFound(w, r)
+		return
+	}
+	pprof.Handler("heap").ServeHTTP(w, r)
 }
 
 func env(name, otherwise string) string { return cmp.Or(os.Getenv(name), otherwise) }

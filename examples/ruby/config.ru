@@ -1,5 +1,16 @@
 # A small HTTP server that leaks: each request for / keeps LEAK_KIB KiB for ever.
 require "rack/request"
+require "objspace"
+require "tmpdir"
+
+# On SIGPROF, which Puma leaves alone, it writes all that is in memory to heap.PID.json, in the temporary folder.
+Signal.trap("PROF") do
+  Thread.new do # a handler may not take locks
+    path = File.join(Dir.tmpdir, "heap.#{Process.pid}.json")
+    # A file or link that is there already may be another user's.
+    File.open(path, File::WRONLY | File::CREAT | File::EXCL, 0o600) { |file| ObjectSpace.dump_all(output: file) }
+  end
+end
 
 leak_kib = Integer(ENV.fetch("LEAK_KIB", 1024))
 kept = [] # never emptied: this is the leak

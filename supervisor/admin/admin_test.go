@@ -98,11 +98,13 @@ func TestMetrics(t *testing.T) {
 	m.Observe(supervisor.Event{Kind: supervisor.CycleDone, Slot: 1, Trigger: policy.Memory, Cut: 3})
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerCrashed, Exit: supervisor.ExitCrash})
 	m.Observe(supervisor.Event{Kind: supervisor.RollDone, Trigger: policy.Generation})
+	m.Observe(supervisor.Event{Kind: supervisor.CaptureSkipped, Capture: supervisor.CaptureResultSkipped})
 	code, text := get(t, Handler(pool, m), "GET", "/metrics")
 	if code != http.StatusOK {
 		t.Fatalf("%d: %s", code, text)
 	}
 	for _, want := range []string{
+		`rota_captures_total{result="done"} 0`, `rota_captures_total{result="skipped"} 1`,
 		`rota_workers{state="draining"} 1`, `rota_workers{state="ready"} 1`, `rota_workers{state="stopping"} 0`,
 		"rota_workers_desired 2", "rota_memory_sharing_ratio 0.75",
 		`rota_worker_memory_rss_bytes{slot="0"} 400`, `rota_worker_memory_private_bytes{slot="0"} 80`,

@@ -19,10 +19,12 @@ type Metrics struct {
 	cycles   *prometheus.CounterVec
 	exits    *prometheus.CounterVec
 	rolls    *prometheus.CounterVec
+	first    prometheus.Counter
 	slots    *slots
 	requests *requests // nil without the front
 	boot     prometheus.Histogram
 	drain    prometheus.Histogram
+	captures *prometheus.CounterVec
 }
 
 // Reasons for a start that are no trigger.
@@ -59,9 +61,12 @@ func NewMetrics(accept string) *Metrics {
 		exits:    counter("rota_worker_exits_total", "Workers ended, by how.", "reason"),
 		rolls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rota_rolls_total",
 			Help: "Replacements of all workers, by what triggered them and how they ended."}, []string{"trigger", "result"}),
-		slots: newSlots(accept == supervisor.AcceptFront),
-		boot:  histogram("rota_worker_boot_duration_seconds", "Time from start to ready."),
-		drain: histogram("rota_worker_drain_duration_seconds", "Time from being told to drain to the end."),
+		first: prometheus.NewCounter(prometheus.CounterOpts{Name: "rota_worker_stop_first_total",
+			Help: "Workers that were stopped before their replacement was started, since there was no memory for both."}),
+		slots:    newSlots(accept == supervisor.AcceptFront),
+		boot:     histogram("rota_worker_boot_duration_seconds", "Time from start to ready."),
+		drain:    histogram("rota_worker_drain_duration_seconds", "Time from being told to drain to the end."),
+		captures: counter("rota_captures_total", "Workers that left for their memory, by whether evidence of them was taken.", "result"),
 	}
 	m.starts.WithLabelValues(bootReason)
 	for _, t := range policy.Triggers {
@@ -76,7 +81,10 @@ func NewMetrics(accept string) *Metrics {
 		m.rolls.WithLabelValues(string(t), rollFailed)
 		m.rolls.WithLabelValues(string(t), rollSuperseded)
 	}
-	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.slots, m.boot, m.drain)
+	for _, result := range supervisor.CaptureResults {
+		m.captures.WithLabelValues(result)
+	}
+	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.first, m.captures, m.slots, m.boot, m.drain)
 	if accept == supervisor.AcceptFront {
 		m.requests = newRequests()
 		m.registry.MustRegister(m.requests)
@@ -85,7 +93,7 @@ func NewMetrics(accept string) *Metrics {
 }
 
 // Watch exports the state of a pool too.
-func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool)) }
+func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool), newVerdicts(pool)) }
 
 func (m *Metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
@@ -105,6 +113,9 @@ func (m *Metrics) Observe(e supervisor.Event) {
 	// The end of a cycle repeats the number; with the front, each answer has told already.
 	if e.Exit != "" && e.Cut > 0 && m.requests == nil {
 		m.slots.at(e.Slot).addCut(front.KindRequest, e.Cut)
+	}
+	if e.Capture != "" {
+		m.captures.WithLabelValues(e.Capture).Inc()
 	}
 	switch e.Kind {
 	case supervisor.WorkerStarted:
@@ -126,6 +137,8 @@ func (m *Metrics) Observe(e supervisor.Event) {
 		m.exits.WithLabelValues(e.Exit).Inc()
 	case supervisor.CycleDone:
 		m.cycles.WithLabelValues(string(e.Trigger)).Inc()
+	case supervisor.StopFirst:
+		m.first.Inc()
 	case supervisor.RollDone:
 		m.rolls.WithLabelValues(string(e.Trigger), rollDone).Inc()
 	case supervisor.RollSuperseded:

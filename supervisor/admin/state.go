@@ -8,7 +8,6 @@ import (
 	"rota/listener"
 	"rota/listener/front"
 	"rota/policy"
-	"rota/procstats"
 	"rota/supervisor"
 )
 
@@ -40,6 +39,16 @@ var perWorker = []struct {
 		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Private), w.Sampled }},
 	{"rota_worker_memory_shared_bytes", "Resident memory that the worker's processes share with each other or with others.", prometheus.GaugeValue,
 		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Shared), w.Measured }},
+	{"rota_worker_memory_shared_clean_bytes", "Of the shared memory, what a file on a disk has too.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.SharedClean), w.Measured }},
+	{"rota_worker_memory_shared_dirty_bytes", "Of the shared memory, what is nowhere else: pages of a parent that were not written to since, and shared memory.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.SharedDirty), w.Measured }},
+	{"rota_worker_memory_lazyfree_bytes", "Of the resident memory, what the worker has given back and the kernel has not taken yet.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.LazyFree), w.Measured }},
+	{"rota_worker_memory_huge_bytes", "Of the resident memory, what is anonymous in huge pages, of which the worker may have used a part alone.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.HugePages), w.Measured }},
+	{"rota_worker_memory_access_denied", "1 if rota may not read all about the worker's memory: its private memory is then an upper bound, or absent.", prometheus.GaugeValue,
+		func(w supervisor.WorkerStatus) (float64, bool) { return truth(w.Denied), true }},
 	{"rota_worker_memory_swap_bytes", "Memory of the worker that was swapped out.", prometheus.GaugeValue,
 		func(w supervisor.WorkerStatus) (float64, bool) { return float64(w.Swap), w.Sampled }},
 	{"rota_worker_generation", "Release of command and configuration that the worker runs.", prometheus.GaugeValue,
@@ -50,19 +59,20 @@ var perWorker = []struct {
 		func(w supervisor.WorkerStatus) (float64, bool) { return w.CPU.Seconds(), w.Sampled }},
 }
 
+// family is a metric that one value is exported of, or one for each value of a
+// label.
+type family struct{ name, help, label string }
+
 // poolWide are the names and helps of all else.
-var poolWide = []struct{ name, help, label string }{
+var poolWide = []family{
 	{"rota_workers", "Workers, by what they are doing.", "state"},
 	{"rota_workers_desired", "Workers that are wanted ready.", ""},
-	{"rota_memory_sharing_ratio", "Part of the workers' resident memory that is counted more than once when it is added up: 1 - sum of PSS / sum of RSS.", ""},
 	{"rota_sample_duration_seconds", "What the last look at the workers' memory took.", ""},
 	{"rota_listener_accept_queue_length", "Connections that wait to be accepted.", "listener"},
 	{"rota_listener_accept_queue_limit", "Connections that may wait to be accepted.", "listener"},
 	{"rota_http_queue_length", "Requests that wait for a worker.", ""},
 	{"rota_http_client_connections", "Connections of clients, idle ones included.", ""},
 	{"rota_worker_requests_in_flight", "Requests and upgraded connections in the hands of the slot's workers, those included that drain.", "slot"},
-	{"rota_cgroup_memory_usage_bytes", "Memory that the container uses.", ""},
-	{"rota_cgroup_memory_limit_bytes", "Memory that the container may use; absent without a limit.", ""},
 }
 
 func newState(pool Pool) *state {
@@ -70,12 +80,20 @@ func newState(pool Pool) *state {
 	for _, g := range perWorker {
 		s.desc[g.name] = prometheus.NewDesc(g.name, g.help, []string{"slot"}, nil)
 	}
-	for _, g := range poolWide {
-		var labels []string
+	add := func(g family, labels ...string) {
 		if g.label != "" {
-			labels = []string{g.label}
+			labels = append(labels, g.label)
 		}
 		s.desc[g.name] = prometheus.NewDesc(g.name, g.help, labels, nil)
+	}
+	for _, g := range poolWide {
+		add(g)
+	}
+	for _, g := range poolMemory {
+		add(g)
+	}
+	for _, g := range perWorkerMemory {
+		add(g, "slot")
 	}
 	return s
 }
@@ -89,20 +107,17 @@ func (s *state) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (s *state) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(name string, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(s.desc[name], prometheus.GaugeValue, v, labels...)
+	as := func(kind prometheus.ValueType) export {
+		return func(name string, v float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(s.desc[name], kind, v, labels...)
+		}
 	}
+	gauge, counter := as(prometheus.GaugeValue), as(prometheus.CounterValue)
 	for _, socket := range s.pool.Sockets().Sockets() {
 		if length, limit, ok := socket.Queue(); ok {
 			gauge("rota_listener_accept_queue_length", float64(length), socket.Address().String())
 			gauge("rota_listener_accept_queue_limit", float64(limit), socket.Address().String())
 		}
-	}
-	if usage, err := procstats.Host.MemoryUsage(); err == nil {
-		gauge("rota_cgroup_memory_usage_bytes", float64(usage))
-	}
-	if limit, err := procstats.Host.MemoryLimit(); err == nil && limit.Bytes > 0 {
-		gauge("rota_cgroup_memory_limit_bytes", float64(limit.Bytes))
 	}
 	if f := s.pool.Front(); f != nil {
 		fronted(f.Stats(), gauge)
@@ -120,10 +135,9 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	for _, name := range policy.States {
 		gauge("rota_workers", float64(counts[name]), string(name))
 	}
-	if ratio, ok := sharing(st.Workers); ok {
-		gauge("rota_memory_sharing_ratio", ratio)
-	}
+	memory(st, gauge, counter)
 	for slot, w := range serving(st.Workers) {
+		outlook(w, st.Time, gauge, counter)
 		for _, g := range perWorker {
 			if v, ok := g.value(w); ok {
 				ch <- prometheus.MustNewConstMetric(s.desc[g.name], g.kind, v, strconv.Itoa(slot))
@@ -134,7 +148,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 
 // fronted exports the front. Two workers may share a slot during a cycle, and
 // both have requests: the number is that of both, or a drain would be invisible.
-func fronted(st front.Stats, gauge func(name string, v float64, labels ...string)) {
+func fronted(st front.Stats, gauge export) {
 	gauge("rota_http_queue_length", float64(st.Queued))
 	gauge("rota_http_client_connections", float64(st.Connections))
 	inFlight := map[int]int{}
@@ -157,18 +171,4 @@ func serving(workers []supervisor.WorkerStatus) map[int]supervisor.WorkerStatus 
 		}
 	}
 	return picked
-}
-
-// sharing is 1 - sum of PSS / sum of RSS over the workers that were measured.
-func sharing(workers []supervisor.WorkerStatus) (float64, bool) {
-	var pss, rss int64
-	for _, w := range workers {
-		if w.Measured {
-			pss, rss = pss+w.PSS, rss+w.RSS
-		}
-	}
-	if rss == 0 {
-		return 0, false
-	}
-	return 1 - float64(pss)/float64(rss), true
 }

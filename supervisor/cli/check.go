@@ -51,6 +51,9 @@ func check(w io.Writer, fs *pflag.FlagSet, command, environ []string, limit Limi
 	if err := checkWatched(s.Watch); err != nil {
 		return usage(fmt.Errorf("--watch: %w", err))
 	}
+	if err := checkCapture(s.Config.Capture, false); err != nil {
+		return err
+	}
 	return s.write(w, now)
 }
 

@@ -7,9 +7,10 @@ import (
 
 const variablePrefix = "ROTA_"
 
-// given are variables that rota sets for its workers, or for its own tests;
+// given are variables that rota sets for its workers and captures, or for its own tests;
 // they are no settings, and nobody mistyped them.
-var given = []string{"ROTA_SLOT", "ROTA_GENERATION", "ROTA_REQUIRE_SERVERS"}
+var given = []string{"ROTA_SLOT", "ROTA_GENERATION", "ROTA_WORKER_PID", "ROTA_SERVER_PID", "ROTA_WORKER_URL",
+	"ROTA_TRIGGER", "ROTA_REASON", "ROTA_REQUIRE_SERVERS"}
 
 // handed are the variables through which whoever started rota told it of
 // sockets. They are rota's alone: its workers get their own.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ func (l *log) reopen() error {
 	return l.file.open()
 }
 
+// worrying is what an operator should look into, although rota can go on.
+var worrying = []supervisor.Kind{supervisor.StopFirst, supervisor.MemoryPaused, supervisor.OOMKill}
+
 // event writes an event with those of its fields that mean something.
 func (l *log) event(e supervisor.Event) {
 	var args []any
@@ -63,16 +67,21 @@ func (l *log) event(e supervisor.Event) {
 	add("cut", e.Cut, e.Cut != 0)
 	add("cut_upgrades", e.CutUpgrades, e.CutUpgrades != 0)
 	add("took", e.Duration.Round(time.Millisecond).String(), e.Duration > 0)
-	add("detail", e.Message, e.Message != "" && e.Kind != supervisor.Warning)
+	add("path", e.Path, e.Path != "")
+	add("size", formatSize(e.Bytes), e.Path != "")
+	said := e.Kind == supervisor.Warning || e.Kind == supervisor.Note
+	add("detail", e.Message, e.Message != "" && !said)
 	add("ready", e.Ready, true)
 	add("desired", e.Desired, true)
 	add("alive", e.Alive, true)
 	switch {
 	case e.Kind == supervisor.Warning:
 		l.Warn(e.Message)
+	case e.Kind == supervisor.Note:
+		l.Debug(e.Message, args...)
 	case e.Failure:
 		l.Error(string(e.Kind), args...)
-	case e.Cut+e.CutUpgrades > 0:
+	case e.Cut+e.CutUpgrades > 0 || e.Exit == supervisor.ExitOOM || slices.Contains(worrying, e.Kind):
 		l.Warn(string(e.Kind), args...)
 	default:
 		l.Info(string(e.Kind), args...)

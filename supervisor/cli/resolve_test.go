@@ -71,6 +71,7 @@ func TestResolveDefaults(t *testing.T) {
 		{"workers", "3", "WEB_CONCURRENCY"}, {"listen", "what the command binds", "default"},
 		{"accept", "front", "default"}, {"handoff", "adopt, inherit", "default"}, {"env", "none", "default"},
 		{"max-memory", "off", "default"}, {"memory-samples", "3", "default"}, {"memory-metric", "private", "default"},
+		{"max-total-memory", "off (the container has no limit)", "default"},
 		{"sample-interval", "1s", "default"}, {"restart-interval", "off", "default"}, {"restart-jitter", "auto", "default"},
 		{"restart-cron", "off", "default"}, {"max-surge", "1", "default"}, {"max-unavailable", "0", "default"},
 		{"min-uptime", "10s", "default"}, {"watch", "none", "default"}, {"ready", "listen", "default"},
@@ -95,7 +96,7 @@ func TestResolveDefaults(t *testing.T) {
 		c.Ready != supervisor.ReadyListen || c.Policy.SampleInterval != time.Second || !slices.Equal(c.Command, []string{"server"}) {
 		t.Errorf("config %+v", c)
 	}
-	if p.Cron != nil || p.MaxMemory != 0 || p.MemorySamples != 3 || p.MaxSurge != 1 || p.StartTries != 3 ||
+	if p.Cron != nil || p.MaxMemory != 0 || p.MaxTotalMemory != 0 || p.MemorySamples != 3 || p.MaxSurge != 1 || p.StartTries != 3 ||
 		p.StartTimeout != time.Minute || p.DrainTimeout != 20*time.Second || p.MinUptime != 10*time.Second {
 		t.Errorf("policy %+v", p)
 	}
@@ -207,6 +208,8 @@ func TestResolveErrors(t *testing.T) {
 		{"--handoff inherit", `--handoff: without adopt rota does not see what the command binds: add adopt, or say it with --listen`},
 		{"--max-memory lots", `--max-memory: "lots" is not a size (want 512MiB, 2GiB or 40%)`},
 		{"--max-memory 2G", `--max-memory: 2GiB is above the container's limit of 1GiB in /sys/fs/cgroup/memory.max, where the kernel kills first: want less, like 40%`},
+		{"--max-total-memory lots", `--max-total-memory: "lots" is not a size (want 512MiB, 2GiB or 40%)`},
+		{"--max-total-memory 2G", `--max-total-memory: 2GiB is above the container's limit of 1GiB in /sys/fs/cgroup/memory.max, where the kernel kills first: want less, like 90%`},
 		{"--memory-samples 0", `--memory-samples: "0" is not a number of at least 1`},
 		{"--memory-metric uss", `--memory-metric: "uss" is not known (want private, rss or pss)`},
 		{"--sample-interval 9ms", `--sample-interval: "9ms" is too short (want at least 10ms)`},
@@ -260,6 +263,8 @@ func TestResolveErrorsOfOtherSources(t *testing.T) {
 		{sources{file: "env: [A]"}, `rota.yaml:1: env: "A" is not KEY=VALUE`},
 		{sources{args: []string{"--max-memory", "40%"}},
 			`--max-memory: "40%" is a share of the container's limit, and there is none: give a size like 512MiB`},
+		{sources{args: []string{"--max-total-memory", "90%"}},
+			`--max-total-memory: "90%" is a share of the container's limit, and there is none: give a size like 512MiB`},
 		{sources{args: []string{"--", ""}}, `no command given: put it after --, like rota -w 3 -- python3 app.py`},
 	} {
 		_, err := test.src.resolve(t)

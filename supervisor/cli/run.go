@@ -121,6 +121,9 @@ func (sv *service) load() (*Settings, error) {
 	if err := checkWatched(settings.Watch); err != nil {
 		return nil, usage(fmt.Errorf("--watch: %w", err))
 	}
+	if err := checkCapture(c.Capture, true); err != nil {
+		return nil, err
+	}
 	return settings, nil
 }
 

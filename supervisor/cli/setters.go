@@ -130,6 +130,20 @@ func setRestartCron(b *builder, text string) (string, error) {
 }
 
 func setMaxMemory(b *builder, text string) (string, error) {
+	return b.memory(text, "40%", &b.s.Config.Policy.MaxMemory)
+}
+
+// setMaxTotalMemory has a share for a default, which is of use only where there
+// is a limit to have a share of.
+func setMaxTotalMemory(b *builder, text string) (string, error) {
+	if limit, _ := b.limit(); limit <= 0 && b.source == fromDefault {
+		return off + " (the container has no limit)", nil
+	}
+	return b.memory(text, "90%", &b.s.Config.Policy.MaxTotalMemory)
+}
+
+// memory takes a size, a share of the container's limit, or off, which is 0.
+func (b *builder) memory(text, like string, bytes *int64) (string, error) {
 	if text == off {
 		return off, nil
 	}
@@ -138,19 +152,18 @@ func setMaxMemory(b *builder, text string) (string, error) {
 		return "", err
 	}
 	limit, source := b.limit()
-	policy := &b.s.Config.Policy
 	switch {
 	case size.Share == 0:
-		policy.MaxMemory = size.Bytes
+		*bytes = size.Bytes
 	case limit <= 0:
 		return "", fmt.Errorf("%q is a share of the container's limit, and there is none: give a size like 512MiB", text)
 	default:
-		policy.MaxMemory = max(1, int64(float64(limit)*size.Share/100))
-		return fmt.Sprintf("%s (%s of %s)", formatSize(policy.MaxMemory), text, formatSize(limit)), nil
+		*bytes = max(1, int64(float64(limit)*size.Share/100))
+		return fmt.Sprintf("%s (%s of %s)", formatSize(*bytes), text, formatSize(limit)), nil
 	}
 	if limit > 0 && size.Bytes > limit {
-		return "", fmt.Errorf("%s is above the container's limit of %s in %s, where the kernel kills first: want less, like 40%%",
-			formatSize(size.Bytes), formatSize(limit), source)
+		return "", fmt.Errorf("%s is above the container's limit of %s in %s, where the kernel kills first: want less, like %s",
+			formatSize(size.Bytes), formatSize(limit), source, like)
 	}
 	return formatSize(size.Bytes), nil
 }

@@ -12,7 +12,7 @@ import (
 // verify checks what no setting can tell alone. Its errors begin with where the
 // value in question comes from.
 func (b *builder) verify() error {
-	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyAccept, b.verifyHandoff, b.verifyReady} {
+	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyMemory, b.verifyAccept, b.verifyHandoff, b.verifyReady, b.verifyCapture} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -51,6 +51,26 @@ func (b *builder) verifySurge() error {
 	case workers == 1 && p.MaxSurge == 0:
 		b.warn("max-surge", "0 with one worker: nobody serves while it is replaced")
 	}
+	return nil
+}
+
+// verifyMemory tells where workers cannot all come to their own limit.
+func (b *builder) verifyMemory() error {
+	p, workers := b.s.Config.Policy, b.s.Config.Workers
+	alive, surge := int64(workers), ""
+	if p.MaxSurge > 0 { // one at a time, whatever is allowed
+		alive, surge = alive+1, " and one more during a cycle"
+	}
+	limit, _ := b.limit()
+	if p.MaxMemory == 0 || limit <= 0 || p.MaxMemory <= limit/alive {
+		return nil
+	}
+	so := "the total budget will cycle workers before their own limit"
+	if p.MaxTotalMemory == 0 {
+		so = "with max-total-memory off, the kernel may kill before a worker comes to its limit"
+	}
+	b.warn("max-memory", fmt.Sprintf("workers of %s, %d%s, do not fit into the container's %s: %s",
+		formatSize(p.MaxMemory), workers, surge, formatSize(limit), so))
 	return nil
 }
 

@@ -25,6 +25,8 @@ type Spec struct {
 	Adopt   bool     // trap bind and listen
 	Stdout  int      // descriptors that become 1 and 2
 	Stderr  int
+
+	FileSize int64 // bytes of the largest file that it may write; 0 for any
 }
 
 // Child is a worker that was forked; it may not have become its command yet.
@@ -39,6 +41,7 @@ type Child struct {
 type Outcome struct {
 	Notify *os.File // where trapped calls arrive; nil without the filter
 	Filter error    // why there is no filter although Spec.Adopt asked for it
+	Score  error    // why the kernel does not prefer it to rota when memory runs out
 	Exec   error    // why the command could not be executed
 }
 
@@ -104,7 +107,7 @@ func (l *Launcher) fork(spec Spec) (Child, error) {
 	// The kernel sends it to the leader when rota dies, however rota dies. KILL,
 	// because a server that ignores another signal would hold the address.
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &child.PidFD}
-	argv := append([]string{shimName, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), spec.Path}, spec.Args...)
+	argv := append([]string{shimName, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), strconv.FormatInt(spec.FileSize, 10), spec.Path}, spec.Args...)
 	child.PID, _, err = syscall.StartProcess("/proc/self/exe", argv, &syscall.ProcAttr{
 		Env: spec.Env, Files: files, Sys: attr,
 	})
@@ -143,6 +146,8 @@ func (c Child) Await() Outcome {
 			out.Notify, out.Filter = receivedFile(oob[:oobn])
 		case msgNoFilter:
 			out.Filter = errors.New(text)
+		case msgScore:
+			out.Score = errors.New(text)
 		case msgExec:
 			out.Exec = errors.New(text)
 		}

@@ -175,3 +175,54 @@ func shellCode(code int) Spec {
 	s.Stdout, s.Stderr = 1, 2
 	return s
 }
+
+func TestFilesAreLimited(t *testing.T) {
+	spec := shell("ulimit -f; head -c 8192 /dev/zero > " + t.TempDir() + "/file")
+	spec.FileSize = 4096
+	text, _, status := run(t, spec)
+	if !strings.HasPrefix(text, "8\n") { // blocks of 512 bytes, see dash(1)
+		t.Errorf("the limit is %q", text)
+	}
+	if status.ExitStatus() != 128+int(syscall.SIGXFSZ) {
+		t.Errorf("ended with %v, want SIGXFSZ", status)
+	}
+}
+
+// The kernel is to kill a worker before it kills rota, whose score is this
+// process's here. A worker never gets less than rota has.
+func TestTheKernelKillsAWorkerBeforeRota(t *testing.T) {
+	own := func() (score int) {
+		t.Helper()
+		text, err := os.ReadFile(scoreFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(string(text), &score); err != nil {
+			t.Fatal(err)
+		}
+		return score
+	}
+	before := own()
+	text, out, _ := run(t, shell("cat "+scoreFile))
+	if want := fmt.Sprintln(min(before+scoreStep, scoreMost)); text != want || out.Score != nil {
+		t.Errorf("the worker's score is %q, %v; want %q above %d", text, out.Score, want, before)
+	}
+	if after := own(); after != before {
+		t.Errorf("rota's own score went from %d to %d", before, after)
+	}
+
+	// A process of the highest score has workers of the same.
+	text, out, _ = run(t, shell("echo 1000 > "+scoreFile+"; exec env ROTA_TEST_SCORE=1 "+os.Args[0]+" -test.run=^TestScoreOfAWorker$ -test.v"))
+	if !strings.Contains(text, "score: 1000\n") {
+		t.Errorf("%q, %v", text, out)
+	}
+}
+
+// TestScoreOfAWorker is a part of the test above, in a process of its own.
+func TestScoreOfAWorker(t *testing.T) {
+	if os.Getenv("ROTA_TEST_SCORE") == "" {
+		return
+	}
+	text, out, _ := run(t, shell("cat "+scoreFile))
+	fmt.Printf("score: %s(%v)\n", text, out.Score)
+}

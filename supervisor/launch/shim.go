@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,8 @@ import (
 )
 
 // shimName is argv[0] of rota as the shim, followed by: whether to install the
-// filter, how many sockets are inherited, the program's path, its argv.
+// filter, how many sockets are inherited, how large a file it may write, the
+// program's path, its argv.
 const shimName = "rota-launch"
 
 // What the shim tells rota, each a packet: a kind and a text.
@@ -23,6 +25,7 @@ const (
 	msgFilter   = 'F' // the filter is in place; its descriptor comes along
 	msgNoFilter = 'N' // why not
 	msgExec     = 'X' // why the command could not be executed
+	msgScore    = 'S' // why the kernel could not be told whom to kill first
 )
 
 // Exit codes that shells give a command which cannot be executed.
@@ -36,17 +39,22 @@ func IsShim() bool { return len(os.Args) > 0 && os.Args[0] == shimName }
 
 // Shim becomes the worker. It does not return.
 func Shim() {
-	if len(os.Args) < 5 {
+	if len(os.Args) < 6 {
 		fmt.Fprintln(os.Stderr, "internal error: the shim was started without a command")
 		os.Exit(ExitCannotRun)
 	}
 	sockets, _ := strconv.Atoi(os.Args[2])
 	control := listener.FirstFD + sockets
-	path, argv := os.Args[3], os.Args[4:]
+	fileSize, _ := strconv.ParseUint(os.Args[3], 10, 64)
+	path, argv := os.Args[4], os.Args[5:]
 	unix.CloseOnExec(control)
 
+	if fileSize > 0 {
+		limitFiles(fileSize)
+	}
 	// The filter is the calling thread's, and so is the exec that keeps it.
 	runtime.LockOSThread()
+	offer(control)
 	if os.Args[1] == "true" {
 		installFilter(control)
 	}
@@ -60,6 +68,53 @@ func Shim() {
 		os.Exit(ExitNotFound)
 	}
 	os.Exit(ExitCannotRun)
+}
+
+// limitFiles keeps each file that the command writes below a size, or below the
+// limit that there is already, which may not be raised.
+func limitFiles(bytes uint64) {
+	limit := unix.Rlimit{Cur: bytes, Max: bytes}
+	var had unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_FSIZE, &had) == nil && had.Max < bytes {
+		limit = unix.Rlimit{Cur: had.Max, Max: had.Max}
+	}
+	_ = unix.Setrlimit(unix.RLIMIT_FSIZE, &limit) // lowering it needs no privilege
+}
+
+// The kernel kills the process with the highest score when memory runs out: its
+// share of the limit in thousandths, plus its oom_score_adj. A hundred more is a
+// tenth of the limit, which rota itself never weighs, so that a worker goes
+// before rota, also a small one.
+const (
+	scoreStep = 100
+	scoreMost = 1000
+	scoreFile = "/proc/self/oom_score_adj"
+)
+
+// offer has the kernel prefer the worker to rota. To raise the score takes no
+// privilege; where it is refused all the same (gVisor) there is nothing to do.
+func offer(control int) {
+	if err := raiseScore(); err != nil {
+		tell(control, msgScore, err.Error(), nil)
+	}
+}
+
+func raiseScore() error {
+	text, err := os.ReadFile(scoreFile)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", scoreFile, err)
+	}
+	score, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", scoreFile, err)
+	}
+	if score >= scoreMost {
+		return nil
+	}
+	if err := os.WriteFile(scoreFile, []byte(strconv.Itoa(min(score+scoreStep, scoreMost))), 0); err != nil {
+		return fmt.Errorf("cannot raise the worker's score: %w", err)
+	}
+	return nil
 }
 
 func installFilter(control int) {

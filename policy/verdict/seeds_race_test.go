@@ -1,0 +1,7 @@
+//go:build race
+
+package verdict
+
+// seeds is how many pools of each trace are watched: few, since nothing here
+// runs at the same time as anything else and the race detector makes it slow.
+const seeds = 4

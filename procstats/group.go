@@ -1,0 +1,95 @@
+package procstats
+
+import (
+	"errors"
+	"io"
+	"path"
+	"sync"
+	"time"
+)
+
+// Group is the control group that our own memory is charged to. It remembers
+// where that is, since finding it means to read all mounts, and finds it again
+// when we were moved to another. Its methods may be called at the same time.
+type Group struct {
+	kernel Kernel
+
+	mu      sync.Mutex
+	said    string // what /proc/self/cgroup said when at was found
+	at      memoryGroup
+	found   bool
+	machine meminfo   // for what hardly changes: its size, and how much of it is the kernel's
+	read    time.Time // when machine was
+}
+
+// machineAge is how old machine may get.
+const machineAge = 10 * time.Second
+
+// NewGroup makes a Group of this process's, which need not exist.
+func NewGroup(k Kernel) *Group { return &Group{kernel: k} }
+
+// OOMKills is MemoryEvents.OOMKill now.
+func (g *Group) OOMKills() (uint64, error) {
+	g.mu.Lock()
+	at, err := g.find()
+	g.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return g.kernel.oomKills(at)
+}
+
+// OOMKills is MemoryEvents.OOMKill now. Who asks often keeps a Group.
+func (k Kernel) OOMKills() (uint64, error) { return NewGroup(k).OOMKills() }
+
+// locate is where the group is now, and on what machine.
+func (g *Group) locate() (memoryGroup, meminfo, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := time.Now(); now.Sub(g.read) >= machineAge {
+		machine, err := g.kernel.meminfo()
+		if err != nil {
+			return memoryGroup{}, meminfo{}, err
+		}
+		g.machine, g.read = machine, now
+	}
+	at, err := g.find()
+	return at, g.machine, err
+}
+
+// find is the group now, or one without a folder if there is none.
+func (g *Group) find() (memoryGroup, error) {
+	said, err := load(g.kernel.Proc+"/self/cgroup", parseText)
+	if err == nil && g.found && said == g.said && isDir(g.at.dir) {
+		return g.at, nil
+	}
+	// Looking at it twice is harmless: if we are moved between, what is found is
+	// the new group, and the next call finds it again.
+	g.at, err = g.kernel.memoryGroup()
+	g.said, g.found = said, err == nil
+	if errors.Is(err, errNoGroup) {
+		err = nil
+	}
+	return g.at, err
+}
+
+// parseText takes a file as it is.
+func parseText(r io.Reader) (string, error) {
+	var text string
+	err := slurp(r, func(data []byte) error {
+		text = string(data)
+		return nil
+	})
+	return text, err
+}
+
+// upwards are the folders of the group and of those around it, innermost first,
+// as far up as they can be seen.
+func (at memoryGroup) upwards() []string {
+	dirs := []string{at.dir}
+	for dir := at.dir; len(dir) > len(at.mount); {
+		dir = path.Dir(dir)
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}

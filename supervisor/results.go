@@ -1,0 +1,249 @@
+package supervisor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Capture says how evidence is taken of workers that leave for their memory, and
+// how much of it is kept.
+type Capture struct {
+	Command string // for /bin/sh -c; empty for none
+	Dir     string // absolute; each result is a folder in it
+	Keep    int    // results that are kept, the newest
+	MaxSize int64  // bytes of all results together, and of a file that the command writes
+}
+
+// DefaultCaptureDir is the user's own in the temporary folder, which others may
+// write to as well.
+func DefaultCaptureDir() string {
+	return filepath.Join(os.TempDir(), "rota-captures-"+strconv.Itoa(os.Geteuid()))
+}
+
+const captureDirRemedy = "name another with --capture-dir"
+
+// Check tells whether results can be written, making the folder if create is set.
+func (c Capture) Check(create bool) error {
+	if create {
+		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+			return fmt.Errorf("cannot make the folder for captures: %w (%s)", err, captureDirRemedy)
+		}
+	}
+	// In a folder that all may write to, another user may have made it first, or a
+	// link of its name: what is written there would be theirs to read or to lead astray.
+	look := os.Stat
+	guarded := c.Dir == DefaultCaptureDir()
+	if guarded {
+		look = os.Lstat
+	}
+	info, err := look(c.Dir)
+	switch {
+	case !create && errors.Is(err, fs.ErrNotExist):
+		return creatable(c.Dir)
+	case err != nil:
+		return fmt.Errorf("cannot use the folder for captures: %w (%s)", err, captureDirRemedy)
+	case !info.IsDir():
+		return fmt.Errorf("cannot write captures to %s: it is no folder (%s)", c.Dir, captureDirRemedy)
+	case guarded && (!mine(info) || info.Mode().Perm()&0o022 != 0):
+		return fmt.Errorf("cannot write captures to %s: other users can write to it (remove it, or %s)", c.Dir, captureDirRemedy)
+	}
+	if err := unix.Access(c.Dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("cannot write captures to %s: %w (%s)", c.Dir, err, captureDirRemedy)
+	}
+	return nil
+}
+
+// creatable tells whether a folder that is not there could be made.
+func creatable(dir string) error {
+	parent := filepath.Dir(dir)
+	info, err := os.Stat(parent)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && parent != dir:
+		return creatable(parent)
+	case err == nil && !info.IsDir():
+		err = syscall.ENOTDIR
+	case err == nil:
+		err = unix.Access(parent, unix.W_OK|unix.X_OK)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make the folder for captures in %s: %w (%s)", parent, err, captureDirRemedy)
+	}
+	return nil
+}
+
+func mine(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
+// resultName is what the folder of a result is called. Nothing else in Capture.Dir
+// is ever removed.
+var resultName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-slot\d+-pid\d+(-failed)?$`)
+
+// failedMark ends the name of the result of a command that failed.
+const failedMark = "-failed"
+
+// result is the folder of one capture while it is written. None of its methods is
+// for the loop: they wait for the disk.
+type result struct {
+	Capture
+	path   string
+	output *os.File // what the command writes to its output and error
+	lock   *os.File // the folder: other pools that share Dir do not remove it meanwhile
+}
+
+// open makes the folder of a result.
+func (c Capture) open(at time.Time, slot, pid int) (*result, error) {
+	name := fmt.Sprintf("%s-slot%d-pid%d", at.UTC().Format("20060102T150405.000Z"), slot, pid)
+	r := &result{Capture: c, path: filepath.Join(c.Dir, name)}
+	// Not MkdirAll: what is there already is none of rota's.
+	err := os.Mkdir(r.path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) { // somebody tidied up
+		if err = c.Check(true); err == nil {
+			err = os.Mkdir(r.path, 0o700)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a folder for a capture: %w", err)
+	}
+	if r.lock, err = os.OpenFile(r.path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0); err == nil {
+		if err = unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			r.output, err = os.OpenFile(filepath.Join(r.path, "output"), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+		}
+	}
+	if err != nil {
+		r.discard()
+		return nil, fmt.Errorf("cannot prepare the folder of a capture: %w", err)
+	}
+	return r, nil
+}
+
+// discard removes the result.
+func (r *result) discard() {
+	r.close()
+	os.RemoveAll(r.path)
+}
+
+func (r *result) close() {
+	for _, f := range []*os.File{r.output, r.lock} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// outcome is what became of a result.
+type outcome struct {
+	path     string // empty if it was removed
+	size     int64  // bytes
+	lastLine string // of what the command wrote
+	err      error  // why older ones could not be removed
+}
+
+// finish measures a result that is complete, and makes room for it. One that is
+// larger than all may be together is removed itself.
+func (r *result) finish(failed bool) outcome {
+	out := outcome{path: r.path, size: sizeOf(r.path), lastLine: r.lastLine()}
+	switch {
+	case out.size > r.MaxSize:
+		r.discard()
+		out.path = ""
+	case failed:
+		if os.Rename(r.path, r.path+failedMark) == nil {
+			out.path += failedMark
+		}
+	}
+	r.close()
+	out.err = r.prune()
+	return out
+}
+
+// lastLine is the end of what the command wrote, for a message. It is read from
+// the file that rota opened, whatever stands under its name now.
+func (r *result) lastLine() string {
+	const most = 300
+	info, err := r.output.Stat()
+	if err != nil {
+		return ""
+	}
+	buf := make([]byte, 4096)
+	n, _ := r.output.ReadAt(buf, max(0, info.Size()-int64(len(buf))))
+	text := strings.TrimSpace(strings.ToValidUTF8(string(buf[:n]), "?"))
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
+
+// sizeOf adds up the sizes of the files in a folder. What cannot be read counts
+// nothing.
+func sizeOf(path string) (bytes int64) {
+	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return nil
+		}
+		if info, err := entry.Info(); err == nil {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return bytes
+}
+
+// prune removes the results that are too many or, with all that are newer, too
+// large. Of those that failed the last is kept, and none at the cost of another.
+func (c Capture) prune() error {
+	entries, err := os.ReadDir(c.Dir)
+	if err != nil {
+		return err
+	}
+	var good, failed []string
+	for _, e := range entries {
+		info, err := e.Info()
+		path := filepath.Join(c.Dir, e.Name())
+		switch {
+		case err != nil || !e.IsDir() || !mine(info) || !resultName.MatchString(e.Name()) || inUse(path):
+		case strings.HasSuffix(path, failedMark):
+			failed = append(failed, path)
+		default:
+			good = append(good, path)
+		}
+	}
+	newestFirst := func(a, b string) int { return cmp.Compare(b, a) } // names begin with their time
+	slices.SortFunc(good, newestFirst)
+	slices.SortFunc(failed, newestFirst)
+	keep, keepFailed := min(c.Keep, len(good)), min(1, len(failed))
+	remove := append(slices.Clone(good[keep:]), failed[keepFailed:]...)
+	sum := int64(0)
+	for _, path := range append(good[:keep:keep], failed[:keepFailed]...) {
+		if sum += sizeOf(path); sum > c.MaxSize {
+			remove = append(remove, path)
+		}
+	}
+	var errs []error
+	for _, path := range remove {
+		errs = append(errs, os.RemoveAll(path))
+	}
+	return errors.Join(errs...)
+}
+
+// inUse tells whether a result is still being written, by this pool or by another
+// one. It is also what is said of one that cannot be looked at.
+func inUse(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}
