@@ -31,8 +31,8 @@ bench: ## speed, as ratios in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./integration
 	$(GO) test -run '^$$' -bench . ./policy/... ./procstats ./listener/front ./supervisor/...
 
-soak: ## ten minutes of cycles under load that never waits: nothing may be lost
-	$(GO) test -count=1 -tags soak -run '^TestSoak$$' -timeout 30m -v ./integration
+soak: ## ten minutes of cycles under load that never waits, then leaks in containers: nothing may be lost
+	$(GO) test -count=1 -tags soak -run '^(TestSoak|TestLeakInContainer)$$' -timeout 30m -v ./integration
 
 clean:
 	rm -f rota

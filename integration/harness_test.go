@@ -70,7 +70,7 @@ func (e event) str(field string) string {
 
 // pool is a running rota.
 type pool struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	marker string // in the environment of every process of it
 	output *lockedBuffer
@@ -105,7 +105,7 @@ func under(argv ...string) option {
 
 // start runs rota with flags and a command, and ends it and all its processes
 // with the test, which fails if any was left behind.
-func start(t *testing.T, args []string, options ...option) *pool {
+func start(t testing.TB, args []string, options ...option) *pool {
 	t.Helper()
 	p := &pool{
 		t: t, marker: fmt.Sprintf("POOL_TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
@@ -328,7 +328,7 @@ var ports struct {
 }
 
 // freePort finds a TCP port that nobody listens on.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	ports.Lock()
 	defer ports.Unlock()
@@ -345,7 +345,7 @@ func freePort(t *testing.T) int {
 
 // server makes sure that a program which a test needs is there. CI must have
 // it; elsewhere the test says what to install.
-func server(t *testing.T, path, install string) string {
+func server(t testing.TB, path, install string) string {
 	t.Helper()
 	found, err := exec.LookPath(path)
 	if err == nil {

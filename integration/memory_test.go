@@ -162,7 +162,7 @@ func TestMemory(t *testing.T) {
 }
 
 // scrape reads the pool's metrics, each with its labels as its name.
-func scrape(t *testing.T, p *pool) map[string]float64 {
+func scrape(t testing.TB, p *pool) map[string]float64 {
 	t.Helper()
 	response, err := http.Get(p.adminURL() + "/metrics")
 	if err != nil {
@@ -181,7 +181,7 @@ func scrape(t *testing.T, p *pool) map[string]float64 {
 
 // awaitSamples waits until the metrics show n further looks at the workers, and
 // returns the last. Each look takes another time, to the nanosecond.
-func awaitSamples(t *testing.T, p *pool, n int, each func(map[string]float64)) {
+func awaitSamples(t testing.TB, p *pool, n int, each func(map[string]float64)) {
 	t.Helper()
 	last := math.NaN()
 	every := time.NewTicker(20 * time.Millisecond)

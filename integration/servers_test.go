@@ -132,13 +132,13 @@ func proveEnd(t *testing.T, p *pool, workers int) {
 
 // quiet keeps the runtimes from writing beside what they run, and from asking
 // the network.
-func quiet(t *testing.T) option {
+func quiet(t testing.TB) option {
 	return withEnv("PYTHONDONTWRITEBYTECODE=1", "npm_config_update_notifier=false", "npm_config_offline=true",
 		"npm_config_cache="+filepath.Join(t.TempDir(), "npm"), "npm_config_loglevel=error")
 }
 
 // serversDir is where the programs are that the tests run.
-func serversDir(t *testing.T, elem ...string) string {
+func serversDir(t testing.TB, elem ...string) string {
 	t.Helper()
 	dir, err := filepath.Abs("servers")
 	if err != nil {
@@ -169,7 +169,7 @@ func goServer(t *testing.T) string {
 
 // python is the system's, which has Debian's packages; another one may come
 // first in PATH.
-func python(t *testing.T, module, install string) string {
+func python(t testing.TB, module, install string) string {
 	t.Helper()
 	path := server(t, "/usr/bin/python3", "python3")
 	if err := exec.Command(path, "-c", "import "+module).Run(); err != nil {

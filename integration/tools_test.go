@@ -18,7 +18,7 @@ import (
 )
 
 // eventually waits until a condition holds for which there is no event.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	every := time.NewTicker(10 * time.Millisecond)
@@ -33,7 +33,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // needRoot is for tests of what only root may do.
-func needRoot(t *testing.T) {
+func needRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		lacking(t, "needs root")
@@ -41,7 +41,7 @@ func needRoot(t *testing.T) {
 }
 
 // lacking ends a test that cannot be run on this machine. CI must be able to.
-func lacking(t *testing.T, what string) {
+func lacking(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("ROTA_REQUIRE_SERVERS") != "" {
 		t.Fatal(what)
@@ -58,10 +58,16 @@ type ended struct {
 // runRota runs rota to its end, without any of the flags that start adds.
 func runRota(t *testing.T, args []string, options ...option) ended {
 	t.Helper()
+	return runProgram(t, binary, args, options...)
+}
+
+// runProgram runs a program to its end.
+func runProgram(t *testing.T, name string, args []string, options ...option) ended {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = os.Environ()
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // so that its workers end too
@@ -71,7 +77,7 @@ func runRota(t *testing.T, args []string, options ...option) ended {
 	}
 	err := cmd.Run()
 	if cmd.ProcessState == nil || ctx.Err() != nil {
-		t.Fatalf("rota %q did not run to its end: %v\n%s", args, err, stderr.String())
+		t.Fatalf("%s %q did not run to its end: %v\n%s", name, args, err, stderr.String())
 	}
 	return ended{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }

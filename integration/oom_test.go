@@ -1,0 +1,125 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestOOM has a worker take more than its container holds, at once, which
+// nobody can foresee. The kernel kills it and nobody else, and rota says so.
+// A worker that somebody else kills later is not taken for another such.
+func TestOOM(t *testing.T) {
+	t.Parallel()
+	hungry := buildServer(t, "hungry")
+	for name, command := range map[string][]string{
+		"one process": {hungry},
+		// The shell survives, and ends as if all were well.
+		"behind a shell": {"sh", "-c", hungry + "; true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outOfMemory(t, command)
+		})
+	}
+}
+
+func outOfMemory(t *testing.T, command []string) {
+	const workers = 2
+	g := group(t, 256*mib)
+	port := freePort(t)
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(workers), "--max-total-memory", "off", "--min-uptime", "0s", "--"}, command),
+		g.inside(), withEnv(fmt.Sprintf("PORT=%d", port)))
+	p.awaitKind("pool ready", 1)
+	own := oomScoreAdj(t, p.rota())
+	for _, pid := range g.processes() {
+		if pid != p.rota() && oomScoreAdj(t, pid) <= own {
+			t.Errorf("oom_score_adj of %s is %d, want more than the %d of rota", commandLine(pid), oomScoreAdj(t, pid), own)
+		}
+	}
+	exits := func(reason string, want float64) {
+		t.Helper()
+		p.metric(fmt.Sprintf("rota_worker_exits_total{reason=%q}", reason), want)
+	}
+
+	// Others go on asking; what they lose is at most what was in that worker's hands.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	others := make(chan *arrivals, 1)
+	go func() { others <- arrive(ctx, addr, "/", 20) }()
+	if body, err := get(addr, "/?take=600"); err == nil || cause(err) != "status: 502" {
+		t.Errorf("600 MiB in a container of 256: %v %q, want status 502", err, body)
+	}
+	e := p.awaitKind("worker crashed", 1)
+	if e.str("exit") != "oom" {
+		t.Errorf("exit %q, want oom: %v", e.str("exit"), e)
+	}
+	exits("oom", 1)
+	exits("crash", 0)
+	p.awaitKind("worker ready", workers+1)
+
+	// Now one dies the same death, but not for want of memory.
+	victim := p.workers()[0]
+	if err := syscall.Kill(serverOf(victim), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	e = p.awaitKind("worker crashed", 2)
+	if e.str("exit") != "crash" || e.num("pid") != victim {
+		t.Errorf("exit %q of process %d, want crash of %d: %v", e.str("exit"), e.num("pid"), victim, e)
+	}
+	exits("oom", 1)
+	exits("crash", 1)
+	p.awaitKind("worker ready", workers+2)
+	cancel()
+	load := <-others
+	t.Log(load)
+	load.only(t, "while workers die", 200, 502)
+	if n := load.count(502); n > 2 {
+		t.Errorf("%d answers with status 502, of which each death explains one", n)
+	}
+	if n := g.oomKills(); n != 1 {
+		t.Errorf("the kernel killed %d processes, want 1", n)
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	p.neverBelow(workers - 1)
+}
+
+// rota is the process of the pool itself, which stands where the shell was that
+// put it into its group.
+func (p *pool) rota() int { return p.cmd.Process.Pid }
+
+// stop ends the pool and returns its exit code.
+func (p *pool) stop() int {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	return p.wait()
+}
+
+// serverOf is the process of a worker that serves: its leader, or what that runs.
+func serverOf(leader int) int {
+	if below := children(leader); len(below) > 0 {
+		return below[0]
+	}
+	return leader
+}
+
+func oomScoreAdj(t *testing.T, pid int) int {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
