@@ -107,7 +107,7 @@ func (p *simPool) step(end time.Time) bool {
 	}
 	for _, w := range p.fleet.Workers {
 		l := p.lives[w.ID]
-		consider(l.boots, func() { l.boots, l.ready = time.Time{}, p.now; p.fleet.MarkReady(p.config, l.id, p.now) })
+		consider(l.boots, func() { p.serve(l) })
 		consider(l.idles, func() { l.idles = time.Time{}; p.fleet.MarkIdle(l.id) })
 		consider(l.ends, func() { p.fleet.Remove(p.config, l.id, p.now); delete(p.lives, l.id) })
 	}
@@ -121,6 +121,14 @@ func (p *simPool) step(end time.Time) bool {
 	p.settle()
 	p.account()
 	return true
+}
+
+// serve makes a worker ready, which is a reason to look.
+func (p *simPool) serve(l *simLife) {
+	l.boots, l.ready = time.Time{}, p.now
+	p.fleet.MarkReady(p.config, l.id, p.now)
+	p.settle()
+	p.look()
 }
 
 // advance lets the load of the time up to a moment reach those who are ready.
@@ -182,17 +190,12 @@ func (p *simPool) seen(l *simLife) float64 {
 	return level
 }
 
-// look takes the samples of all workers that serve and one of the container,
-// and asks how soon the next are due.
+// look takes the samples of all workers and one of the container, and asks how
+// soon the next are due.
 func (p *simPool) look() {
 	needed := p.fixed + p.shared
 	for _, w := range p.fleet.Workers {
-		l := p.lives[w.ID]
-		if w.State != Ready {
-			needed += p.level(l)
-			continue
-		}
-		seen := p.seen(l)
+		seen := p.seen(p.lives[w.ID])
 		needed += seen
 		p.fleet.Observe(p.config, w.ID, p.sample(seen), p.now)
 	}
