@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/docker/go-units"
@@ -22,8 +23,9 @@ type Foreseen struct {
 	Reaches time.Time // when it reaches Config.MaxMemory; zero where that is not to be seen
 }
 
-// Above this part of a limit there is no more patience: that it is no spike is enough.
-const hard = 1.2
+// hardOf is above what there is no more patience with a limit: that it is no spike
+// is enough.
+func hardOf(limit int64) int64 { return limit + limit/5 }
 
 // fineness is how many points of a trend a sample interval has at most, for when
 // samples are taken faster.
@@ -98,7 +100,7 @@ func (w *Worker) overLimit(c Config, now time.Time) string {
 	case !w.Under:
 		return ""
 	}
-	if low, _ := w.trend.looks.bounds(now, c.SampleInterval); float64(low) > hard*float64(c.MaxMemory) {
+	if low, _ := w.trend.looks.bounds(now, c.SampleInterval); low > hardOf(c.MaxMemory) {
 		return fmt.Sprintf("%s memory of %s is over %s by more than a fifth", c.MemoryMetric, size(w.Memory), size(c.MaxMemory))
 	}
 	return ""
@@ -132,15 +134,25 @@ func Pace(c Config, f *Fleet) time.Duration {
 			continue
 		}
 		rise += w.trend.rise
-		if c.MaxMemory > 0 && w.Memory <= c.MaxMemory {
-			soonest = min(soonest, float64(c.MaxMemory-w.Memory)/w.trend.rise)
+		if c.MaxMemory > 0 {
+			soonest = min(soonest, left(c.MaxMemory-w.Memory, hardOf(c.MaxMemory)-w.Memory)/w.trend.rise)
 		}
 	}
-	if b := f.budget(c); b.limited && b.room > 0 && rise > 0 {
-		soonest = min(soonest, float64(b.room)/rise)
+	if b := f.budget(c); b.limited && rise > 0 {
+		soonest = min(soonest, left(b.room, f.Container.Limit-f.Container.Needed)/rise)
 	}
 	pace := time.Duration(soonest / looksAhead * float64(time.Second))
 	return min(c.SampleInterval, max(pace, c.SampleInterval/fineness))
+}
+
+// left is the first of several rooms, the tighter first, that is not used up.
+func left(rooms ...int64) float64 {
+	for _, room := range rooms {
+		if room > 0 {
+			return float64(room)
+		}
+	}
+	return math.Inf(1)
 }
 
 // looksAhead is how many samples there should be on the way to a limit.

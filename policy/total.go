@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -88,10 +89,8 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 	if b.room < 0 && (f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.nearlyFull()) {
 		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
 	}
-	// One look alone may have been a spike.
-	_, room := f.rooms.bounds(now, c.SampleInterval)
 	gain := f.gain(c, now, f.learned.lead(c))
-	if gain > 0 && float64(room) < gain {
+	if room := f.roomNow(c, now, b, gain/f.learned.lead(c).Seconds()); gain > 0 && room < gain {
 		return fmt.Sprintf("%s %s of at most %s, and %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
 			size(int64(gain)), f.learned.cycle(c).Round(100*time.Millisecond)), false
 	}
@@ -101,6 +100,20 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 		}
 	}
 	return "", false
+}
+
+// roomNow is what is left of the budget. One look alone may have been a spike, so
+// of the last ones the roomiest counts, less what came since at the rate given.
+func (f *Fleet) roomNow(c Config, now time.Time, b budget, rate float64) float64 {
+	room := math.Inf(-1)
+	f.rooms.each(now, c.SampleInterval, func(v int64, ago time.Duration) {
+		room = max(room, float64(v)-rate*ago.Seconds())
+	})
+	// There is more than at the last look only where a worker has gone since.
+	if f.rooms.n > 0 && b.room > f.rooms.values[(f.rooms.n-1)%len(f.rooms.values)] {
+		room = max(room, float64(b.room))
+	}
+	return room
 }
 
 // surgeLine is what the container may need for a surge still to fit, with twice
