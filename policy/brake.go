@@ -12,29 +12,32 @@ const mostFutile = 3
 // have been of use, if it hardly grew any more when it was over.
 const shortLife = 10 * time.Minute
 
-// futile tells whether a cycle of a worker that is over its limit will not help:
-// it was over from the start, or soon, and is about to stay what it is. What goes
-// on growing is helped, however soon it is over.
+// futile tells whether a cycle of a worker will not help: it was over its limit
+// from the start, or is, soon after it, and about to stay what it is. What goes on
+// growing is helped, however soon it is over.
 func (w *Worker) futile(c Config, now time.Time) bool {
-	if w.Over == 0 {
-		return false // by forecast: it grows
-	}
-	life := now.Sub(w.ReadyAt)
 	if !w.Under {
 		return true
 	}
-	o, grows := w.trend.outlook(now, life/2)
-	return life < max(shortLife, c.MinUptime) && (!grows || o.keeps < 1 && !o.certain(2*float64(c.MaxMemory)))
+	if now.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime) {
+		return false
+	}
+	o, grows := w.trend.outlook(now, w.trend.age()/2)
+	return !grows && w.Over > 0 || grows && o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
 }
+
+// Growth of which less is left than this part, from the second quarter of a
+// stretch to its last, may be coming to its end.
+const ending = 0.85
 
 // noteCycle learns from a worker that goes for its memory.
 func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
-	// What warms up looks like a leak for a moment, but would not double.
+	// What warms up looks like a leak for a moment, but would not go on for long.
 	rate := 0.0
 	if w.trend == nil {
 		return
 	}
-	if o, grows := w.trend.outlook(now, w.trend.age()/3); grows && o.certain(2*float64(w.Memory)) {
+	if o, grows := w.trend.outlook(now, w.trend.age()/2); grows && o.certain(1.5*float64(w.Memory)) {
 		rate = o.rate
 	}
 	f.learned.rates.add(rate)
@@ -62,7 +65,7 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 	_, paused := f.Brakes[Total]
 	b := f.budget(c)
 	switch {
-	case !paused && over && f.grownMost(2) == nil && f.steady():
+	case !paused && over && f.overTotal >= patience*c.MemorySamples && f.grownMost(2) == nil && f.steady():
 		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown since it settled, so that a fresh one would need as much: %d workers need %s. "+
 			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), f.Desired, size(f.Total()), size(roomy(b.used)))}
 	case paused && (b.room > b.limit/20 || !b.limited || f.grownMost(1) != nil):
@@ -70,6 +73,10 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 	}
 	return nil
 }
+
+// patience is how many times as long as for a cycle the budget must be overdrawn
+// before nobody is said to be to blame: growth is not seen at each look.
+const patience = 4
 
 // steady tells whether every worker serves and has been looked at.
 func (f *Fleet) steady() bool {

@@ -92,6 +92,7 @@ type Fleet struct {
 	learned     learned
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
+	brink       bool      // the container is about to be full
 	rooms       looks     // what was left of the budget
 	needs       looks     // what the container needed
 	grown       int64     // what all workers have grown by while they served, in bytes

@@ -15,7 +15,8 @@ type Container struct {
 }
 
 // groupShare is the part of a control group's limit that is not to be passed,
-// whatever of it the workers have. Above hardShare there is no more patience.
+// whatever of it the workers have. Where hardShare would be before a cycle is over
+// there is no more patience.
 const (
 	groupShare = 0.9
 	hardShare  = 0.95
@@ -51,11 +52,6 @@ func (f *Fleet) budget(c Config) budget {
 	return b
 }
 
-// nearlyFull tells whether the container itself is about to be.
-func (f *Fleet) nearlyFull() bool {
-	return f.Container.Group && float64(f.Container.Needed) > hardShare*float64(f.Container.Limit)
-}
-
 // Contain notes a look at the container. It comes after the looks at the workers
 // of the same round.
 func (f *Fleet) Contain(c Config, k Container, now time.Time) {
@@ -67,6 +63,7 @@ func (f *Fleet) Contain(c Config, k Container, now time.Time) {
 		f.growth = newTrend(now)
 	}
 	f.growth.add(now, f.grown, c.SampleInterval)
+	f.brink = k.Group && float64(k.Needed)+f.gain(c, now, f.learned.lead(c)) > hardShare*float64(k.Limit)
 	if !b.limited || b.room >= 0 {
 		f.overTotal = 0
 		return
@@ -86,7 +83,7 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 	if !b.limited {
 		return "", false
 	}
-	if b.room < 0 && (f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.nearlyFull()) {
+	if b.room < 0 && (f.overTotal >= c.MemorySamples || f.overTotal > 0 && f.brink) {
 		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
 	}
 	gain := f.gain(c, now, f.learned.lead(c))
@@ -182,7 +179,7 @@ func (f *Fleet) excess(w *Worker) int64 {
 	if w.trend.falls > 1 {
 		has = min(has, w.trend.trough)
 	}
-	if !f.nearlyFull() {
+	if !f.brink {
 		if w.trend.age() < f.learned.settling {
 			base = max(base, f.learned.stops)
 		}

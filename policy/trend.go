@@ -148,6 +148,7 @@ type outlook struct {
 	rate    float64 // bytes a second by now
 	keeps   float64 // the part of rate that is left a quarter later: 1 if it does not slow down
 	doubt   float64 // the least that keeps may be, with what the noise allows
+	part    float64 // of the rate that was left from the second quarter of the stretch to the last, at most 1
 	quarter float64 // seconds
 	window  time.Duration
 	floors  bool // the stretch has seen memory fall and rise again, so that its floors rise
@@ -175,6 +176,7 @@ type fit struct {
 	rate    float64 // bytes a second, half a quarter before that
 	keeps   float64 // the part of it that is left a quarter later
 	doubt   float64 // the least that this may be
+	part    float64
 	quarter float64 // seconds
 	from    time.Duration
 	window  time.Duration
@@ -189,7 +191,7 @@ func (l *level) read(t *trend, now time.Time) (outlook, bool) {
 	if !f.steady {
 		return outlook{}, false
 	}
-	o := outlook{keeps: f.keeps, doubt: f.doubt, quarter: f.quarter, window: f.window, floors: t.falls > 1 && t.fallT >= f.from}
+	o := outlook{keeps: f.keeps, doubt: f.doubt, part: f.part, quarter: f.quarter, window: f.window, floors: t.falls > 1 && t.fallT >= f.from}
 	since := now.Sub(t.began).Seconds() - f.at
 	o.rate = f.rate
 	if f.keeps < 1 {
@@ -249,9 +251,9 @@ func (l *level) refit() fit {
 		steady: true, high: median(highs[:size]), at: times[3], rate: late, keeps: 1,
 		quarter: (times[3] - times[0]) / 3, from: first.at, window: last.at - first.at,
 	}
-	part := late / early
-	if part < slowing {
-		f.keeps = math.Sqrt(part)
+	f.part = min(1, late/early)
+	if f.part < slowing {
+		f.keeps = math.Sqrt(f.part)
 	}
 	// How far the points lie from the lines between the quarters' middles, for one
 	// of the medians; two differences of two of them make the part.
@@ -262,7 +264,7 @@ func (l *level) refit() fit {
 		off += math.Abs(float64(at(i).low)-line) / float64(4*size)
 	}
 	noise := 2 * 1.25 * off / math.Sqrt(float64(size)) / (lows[3] - lows[0]) * 3
-	f.doubt = math.Sqrt(max(0.01, min(1, part)-leastDoubt-2*noise))
+	f.doubt = math.Sqrt(max(0.01, f.part-leastDoubt-2*noise))
 	return f
 }
 
