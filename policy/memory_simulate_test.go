@@ -176,9 +176,9 @@ func (p *simPool) seen(l *simLife) float64 {
 	if p.spikeEvery == 0 || l.ready.IsZero() {
 		return level
 	}
-	// Spikes come with requests. One is over before the next sample at the usual pace, and two of them
-	// are far enough apart for a row of strikes never to be theirs. What looks
-	// faster sees one spike several times.
+	// Spikes come with requests. One is over before the next sample at the usual
+	// pace, and two of them are far enough apart for a row of strikes never to be
+	// theirs. What looks faster sees one spike several times.
 	for !p.now.Before(l.spikeEnd) {
 		gap := 3*p.interval + time.Duration(l.rng.ExpFloat64()*float64(p.spikeEvery))
 		l.spikeFrom = l.spikeEnd.Add(gap)
