@@ -29,12 +29,12 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 
 // noteCycle learns from a worker that goes for its memory.
 func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
-	// Over a third of its life: what warms up looks like a leak for a moment.
+	// What warms up looks like a leak for a moment, but would not double.
 	rate := 0.0
 	if w.trend == nil {
 		return
 	}
-	if o, grows := w.trend.outlook(now, now.Sub(w.ReadyAt)/3); grows && o.keeps == 1 {
+	if o, grows := w.trend.outlook(now, w.trend.age()/3); grows && o.certain(2*float64(w.Memory)) {
 		rate = o.rate
 	}
 	f.learned.rates.add(rate)

@@ -38,11 +38,12 @@ type Worker struct {
 	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool // Memory was measured exactly since it is over
 
-	told   time.Time // when it was told to go; zero if it was not
-	overAt time.Time // the last sample that Over counts
-	exact  time.Time // the last exact look
-	boot   int64     // the most private memory before it was ready
-	base   int64     // private memory when it had settled, or until then when it was ready
+	told    time.Time // when it was told to go; zero if it was not
+	overAt  time.Time // the last sample that Over counts
+	exact   time.Time // the last exact look
+	boot    int64     // the most private memory before it was ready
+	booting looks
+	base    int64 // private memory when it had settled, or until then when it was ready
 	// settled: it has stopped growing once, if only for a while.
 	settled  bool
 	settling time.Duration // up to which age base may rise
@@ -50,7 +51,7 @@ type Worker struct {
 	near     outlook
 	grows    bool    // near says how
 	long     outlook // over longEvidence; the zero value if it does not grow
-	warms    bool    // it grows ever slower
+	leaks    bool    // it has been growing since it began, with no end in sight
 	foreseen Foreseen
 	reaches  time.Time // when it reaches its limit, if that is sure enough to act on
 }

@@ -21,8 +21,8 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	evidence := f.learned.evidence(c)
 	w.near, w.grows = w.trend.outlook(now, evidence)
 	w.long, _ = w.trend.outlook(now, longEvidence)
-	o, grows := w.trend.outlook(now, now.Sub(w.trend.began)/3)
-	w.warms = grows && o.keeps < 1
+	o, grows := w.trend.outlook(now, w.trend.age()/2)
+	w.leaks = grows && o.certain(float64(w.Private+(w.Private-w.base)/2))
 	w.foreseen, w.reaches = Foreseen{}, time.Time{}
 	if w.grows {
 		w.foreseen.Growth = w.near.rate
@@ -31,7 +31,7 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 		return
 	}
 	limit := float64(c.MaxMemory - c.MaxMemory/marginShare)
-	leaks, least := f.learned.leaks(), c.MinUptime
+	leaks, least := f.learned.leaks(), c.MinUptime*3/4
 	if leaks {
 		least = evidence
 	}

@@ -44,7 +44,9 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	}
 	switch w.State {
 	case Starting:
-		w.boot = max(w.boot, s.Private)
+		w.booting.add(s.Private, now)
+		low, _ := w.booting.bounds(now, c.SampleInterval) // a spike is not what it takes
+		w.boot = max(w.boot, low)
 		return
 	case Draining, Stopping:
 		return

@@ -172,8 +172,8 @@ const (
 )
 
 // excess is what a worker has grown by since it settled, or since it was ready if
-// it never did. One that warms up, ever slower or to where others have settled, is
-// not to blame. Of a saw the floors count.
+// it leaks from the start. One that warms up, ever slower or to where others have
+// settled, is not to blame. Of a saw the floors count.
 func (f *Fleet) excess(w *Worker) int64 {
 	if w.trend == nil {
 		return 0
@@ -186,7 +186,7 @@ func (f *Fleet) excess(w *Worker) int64 {
 		if w.trend.age() < f.learned.settling {
 			base = max(base, f.learned.stops)
 		}
-		if !w.settled && w.warms {
+		if !w.settled && !w.leaks {
 			return 0
 		}
 	}

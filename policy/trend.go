@@ -163,6 +163,8 @@ const (
 	slowing = 0.64
 	// leastDoubt is what that part may be wrong by without any noise.
 	leastDoubt = 0.1
+	// mostDoubt: below it, noise may as well be all that there is.
+	mostDoubt = 0.5
 )
 
 // fit is what the closed points of a level say by themselves.
@@ -315,7 +317,7 @@ func (t *trend) outlook(now time.Time, atLeast time.Duration) (outlook, bool) {
 		if l.span() < atLeast {
 			continue
 		}
-		if o, ok := l.read(t, now); ok {
+		if o, ok := l.read(t, now); ok && o.doubt > mostDoubt {
 			return o, true
 		}
 		tried++
