@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,10 +11,16 @@ import (
 )
 
 func testOutcomes(t *testing.T, cases []simCase) {
+	seeds := simSeeds
 	for _, c := range cases {
+		// Nothing here runs beside anything else: the race detector has nothing to
+		// find, and takes ten times as long.
+		if os.Getenv("TEST_RACE") != "" || testing.Short() {
+			seeds, c.workers = 1, c.workers[len(c.workers)/2:][:1]
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(simSeeds, func(o *simOutcome) {
+			c.run(seeds, func(o *simOutcome) {
 				if len(o.broken) > 0 {
 					t.Error(o.report())
 				}

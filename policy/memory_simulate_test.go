@@ -125,7 +125,7 @@ func (p *simPool) step(end time.Time) bool {
 
 // serve makes a worker ready, which is a reason to look.
 func (p *simPool) serve(l *simLife) {
-	l.boots, l.ready = time.Time{}, p.now
+	l.boots, l.ready, l.spikeEnd = time.Time{}, p.now, p.now
 	p.fleet.MarkReady(p.config, l.id, p.now)
 	p.settle()
 	p.look()
@@ -173,12 +173,12 @@ func (p *simPool) level(l *simLife) float64 {
 func (p *simPool) seen(l *simLife) float64 {
 	level := p.level(l)
 	level *= 1 + p.noise*max(-2.5, min(2.5, l.rng.NormFloat64()))
-	if p.spikeEvery == 0 {
+	if p.spikeEvery == 0 || l.ready.IsZero() {
 		return level
 	}
-	// A spike is over before the next sample at the usual pace, and two of them
-	// are far enough apart for a row of strikes never to be theirs. What looks
-	// faster sees one spike several times.
+	// Spikes come with requests. One is over before the next sample at the usual
+	// pace, and two of them are far enough apart for a row of strikes never to be
+	// theirs. What looks faster sees one spike several times.
 	for !p.now.Before(l.spikeEnd) {
 		gap := 3*p.interval + time.Duration(l.rng.ExpFloat64()*float64(p.spikeEvery))
 		l.spikeFrom = l.spikeEnd.Add(gap)
@@ -239,7 +239,7 @@ func (p *simPool) apply(a Action) {
 		rng := rand.New(rand.NewPCG(p.seed, w.ID))
 		p.lives[w.ID] = &simLife{
 			id: w.ID, slot: w.Slot, started: p.now, boots: p.now.Add(p.boot), rng: rng,
-			weight: 0.95 + 0.1*rng.Float64(), phase: rng.Float64(), spikeEnd: p.now,
+			weight: 0.95 + 0.1*rng.Float64(), phase: rng.Float64(),
 		}
 	case Drain:
 		p.fleet.Retire(p.config, a, p.now)
