@@ -16,20 +16,25 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 	if k.Limit <= 0 || k.Needed <= 0 || fresh <= 0 {
 		return ""
 	}
-	grows := f.gain(c, now, f.learned.cycle(c))
+	cycle := f.learned.cycle(c)
+	grows := f.gain(c, now, cycle)
+	needed := k.Needed
+	f.needs.each(now, c.SampleInterval, func(v int64, ago time.Duration) { // the last look may have been a spike
+		needed = min(needed, v+int64(grows*ago.Seconds()/max(cycle.Seconds(), 0.001)))
+	})
 	pending := int64(0)
 	for _, w := range f.Workers {
 		if w.State == Starting {
 			pending += max(0, fresh-w.Private)
 		}
 	}
-	free := k.Limit - k.Limit/reserveShare - k.Needed - pending - int64(grows)
+	free := k.Limit - k.Limit/reserveShare - needed - pending - int64(grows)
 	if fresh <= free {
 		return ""
 	}
-	text := fmt.Sprintf("a fresh worker takes %s, and of %s only %s are free", size(fresh), size(k.Limit), size(max(0, k.Limit-k.Needed)))
+	text := fmt.Sprintf("a fresh worker takes %s, and of %s only %s are free", size(fresh), size(k.Limit), size(max(0, k.Limit-needed)))
 	if grows > 0 {
-		text += fmt.Sprintf(", of which %s are expected to be used within the %s of a cycle", size(int64(grows)), f.learned.cycle(c).Round(100*time.Millisecond))
+		text += fmt.Sprintf(", of which %s are expected to be used within the %s of a cycle", size(int64(grows)), cycle.Round(100*time.Millisecond))
 	}
 	return text
 }

@@ -153,12 +153,15 @@ func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
 		grows, stopping := f.gains(&f.Workers[i], within)
 		sum, stops = sum+grows, stops+stopping
 	}
-	if f.growth != nil {
-		if o, ok := f.growth.outlook(now, f.learned.evidence(c)); ok {
-			return max(0, o.grown(within.Seconds())-stops)
-		}
+	if f.growth == nil {
+		return sum
 	}
-	return sum
+	evidence := f.learned.evidence(c)
+	average := f.growth.average(evidence) * within.Seconds()
+	if o, ok := f.growth.outlook(now, evidence); ok {
+		return max(0, min(o.grown(within.Seconds()), 1.25*average)-stops)
+	}
+	return min(sum, average)
 }
 
 // What a cycle must give back to be worth it: a tenth of what the worker had when

@@ -254,6 +254,8 @@ func (l *level) refit() fit {
 	f.part = min(1, late/early)
 	if f.part < slowing {
 		f.keeps = math.Sqrt(f.part)
+	} else { // of more points, since there is no slowing down to be seen late
+		f.rate = (lows[3] - lows[1]) / (times[3] - times[1])
 	}
 	// How far the points lie from the lines between the quarters' middles, for one
 	// of the medians; two differences of two of them make the part.
@@ -325,6 +327,22 @@ func (t *trend) outlook(now time.Time, atLeast time.Duration) (outlook, bool) {
 		tried++
 	}
 	return outlook{}, false
+}
+
+// average is the growth in bytes a second over the last stretch of at least so
+// long, steady or not; without end if there is none.
+func (t *trend) average(atLeast time.Duration) float64 {
+	for i := range t.levels {
+		l := &t.levels[i]
+		if l.n < leastPoints {
+			break
+		}
+		if span := l.span(); span >= atLeast {
+			n := min(l.n, trendPoints)
+			return float64(l.points[(l.n-1)%trendPoints].low-l.points[(l.n-n)%trendPoints].low) / span.Seconds()
+		}
+	}
+	return math.Inf(1)
 }
 
 // span is the time from the first point of a level to its last.
