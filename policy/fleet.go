@@ -38,12 +38,15 @@ type Worker struct {
 	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool // Memory was measured exactly since it is over
 
-	told    time.Time // when it was told to go; zero if it was not
-	overAt  time.Time // the last sample that Over counts
-	exact   time.Time // the last exact look
-	boot    int64     // the most private memory before it was ready
-	booting looks
-	base    int64 // private memory when it had settled, or until then when it was ready
+	told   time.Time // when it was told to go; zero if it was not
+	overAt time.Time // the last sample that Over counts
+	// overSince is the first of them.
+	overSince time.Time
+	exact     time.Time // the last exact look
+	boot      int64     // the most private memory before it was ready
+	sized     bool      // what it takes is learned
+	booting   looks
+	base      int64 // private memory when it had settled, or until then when it was ready
 	// settled: it has stopped growing once, if only for a while.
 	settled  bool
 	settling time.Duration // up to which age base may rise

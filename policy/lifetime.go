@@ -121,6 +121,16 @@ func spare(c Config, f *Fleet) bool {
 	return true
 }
 
+// whole tells whether every slot has a ready worker.
+func (f *Fleet) whole() bool {
+	for slot := range f.Desired {
+		if !f.served(slot) {
+			return false
+		}
+	}
+	return true
+}
+
 // served tells whether a slot has a ready worker.
 func (f *Fleet) served(slot int) bool {
 	return f.has(func(w *Worker) bool { return w.Slot == slot && w.State == Ready })

@@ -20,7 +20,9 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 	grows := f.gain(c, now, cycle)
 	needed := k.Needed
 	f.needs.each(now, c.SampleInterval, func(v int64, ago time.Duration) { // the last look may have been a spike
-		needed = min(needed, v+int64(grows*ago.Seconds()/max(cycle.Seconds(), 0.001)))
+		if v > 0 {
+			needed = min(needed, v+int64(grows*ago.Seconds()/max(cycle.Seconds(), 0.001)))
+		}
 	})
 	pending := int64(0)
 	for _, w := range f.Workers {
