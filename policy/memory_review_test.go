@@ -142,3 +142,32 @@ func TestStopFirstOnlyWhereEverySlotIsServed(t *testing.T) {
 	f.Find(2).Due = now
 	expect(t, c, now, f)
 }
+
+// What the container needed while a worker was still growing into its size is no
+// measure of the room there is beside it.
+func TestAWorkerThatHasJustBegunTakesItsRoom(t *testing.T) {
+	c := remembering()
+	f := served(c, 2)
+	contain := func(now time.Time, sizes ...int64) {
+		needed := int64(0)
+		for i, bytes := range sizes {
+			needed += bytes * mib
+			f.Observe(c, uint64(i+1), Sample{Bytes: bytes * mib, Private: bytes * mib, Share: bytes * mib}, now)
+		}
+		f.Contain(c, Container{Limit: 400 * mib, Needed: needed, Group: true}, now)
+	}
+	for s := range 10 {
+		contain(t0.Add(time.Duration(s)*time.Second), 100, 100)
+	}
+	now := t0.Add(10 * time.Second)
+	f.Desired = 3
+	w := f.Launch(Start{Slot: 2, Generation: 1}, now)
+	contain(now.Add(100*time.Millisecond), 100, 100, 10)
+	contain(now.Add(200*time.Millisecond), 100, 100, 50)
+	now = now.Add(300 * time.Millisecond)
+	f.MarkReady(c, w.ID, now)
+	contain(now, 100, 100, 100)
+	if f.noRoom(c, now.Add(time.Millisecond)) == "" { // 92 of 400
+		t.Error("it fits")
+	}
+}

@@ -383,6 +383,7 @@ func (w *world) recovers() {
 		}
 	}
 	w.config.RestartInterval, w.config.Cron, w.config.MaxMemory, w.config.MaxRequests = 0, nil, 0, 0
+	w.config.MaxTotalMemory = 0
 	w.fleet.Reschedule(w.config)
 	for until := w.now.Add(time.Hour); !w.gaveUp && w.step(until); {
 	}
