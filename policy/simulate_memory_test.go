@@ -44,26 +44,33 @@ func (w *world) drawLooks() {
 	if c.SampleInterval < time.Second { // not for long: there are so many of them
 		m.next = time.Time{}
 	}
-	w.disturbMemory()
+	w.drawLimits()
+}
+
+// drawLimits are none, or about what workers have, or far from it.
+func (w *world) drawLimits() {
+	draw := func(most int64, what string) int64 {
+		percent := rapid.SampledFrom([]int64{0, 0, 1, 30, 60, 80, 100, 120, 150, 1000}).Draw(w.t, what)
+		return most * percent / 100
+	}
+	all := int64(w.fleet.Desired+1) * limitOfMemory
+	w.config.MaxMemory = draw(limitOfMemory, "max-memory")
+	w.config.MaxTotalMemory = draw(all*2/3, "max-total-memory")
+	w.memory.container = Container{Limit: draw(all, "container"), Group: rapid.IntRange(0, 2).Draw(w.t, "group") > 0}
 }
 
 // disturbMemory changes limits, the operator's or the container's.
 func (w *world) disturbMemory() {
-	c, m := &w.config, &w.memory
-	share := func(most int64, what string) int64 { return max(0, rapid.Int64Range(-most, most).Draw(w.t, what)) }
-	all := int64(w.fleet.Desired+1) * limitOfMemory
-	switch rapid.IntRange(0, 4).Draw(w.t, "memory disturbance") {
+	m := &w.memory
+	switch rapid.IntRange(0, 3).Draw(w.t, "memory disturbance") {
 	case 0:
-		c.MaxMemory = share(2*limitOfMemory, "max-memory")
+		w.drawLimits()
 		w.fleet.Release()
 	case 1:
-		c.MaxTotalMemory = share(2*all, "max-total-memory")
-		w.fleet.Release()
+		m.container.Limit = m.container.Limit * 4 / 5
 	case 2:
 		m.refuses = rapid.SampledFrom([]int{0, 50, 100}).Draw(w.t, "refuses")
-	case 3:
-		m.container = Container{Limit: share(2*all, "container"), Group: rapid.Bool().Draw(w.t, "group")}
-	case 4: // a copy has a past of its own
+	default: // a copy has a past of its own
 		before := Plan(w.config, w.now, w.fleet)
 		g := w.fleet.Clone()
 		for _, o := range g.Workers {
@@ -221,7 +228,8 @@ func (w *world) relieves() {
 		return
 	}
 	m.refuses = 0
-	m.container = Container{}
+	// Without room for one more they still take turns.
+	m.container = Container{Limit: int64(w.fleet.Desired) * limitOfMemory * rapid.SampledFrom([]int64{0, 11, 15, 30}).Draw(w.t, "calm container") / 10, Group: true}
 	c.MaxMemory, c.MaxTotalMemory = limitOfMemory, 0
 	c.SampleInterval = min(time.Minute, max(c.SampleInterval, 5*time.Second))
 	if rapid.Bool().Draw(w.t, "new release") {
