@@ -136,8 +136,13 @@ func Pace(c Config, f *Fleet) time.Duration {
 		if w.State != Ready {
 			continue
 		}
-		if w.trend == nil { // where it begins: what it has later is growth
-			return c.SampleInterval / fineness
+		if w.trend == nil {
+			// Where it begins counts: what it has later is growth. But it may be that
+			// there is nothing to be seen.
+			if f.needs.last().Sub(w.ReadyAt) < c.SampleInterval {
+				return c.SampleInterval / fineness
+			}
+			continue
 		}
 		up := w.trend.rise
 		if w.trend.age() < f.learned.evidence(c) { // too young to tell: as those before it

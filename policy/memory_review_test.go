@@ -171,3 +171,15 @@ func TestAWorkerThatHasJustBegunTakesItsRoom(t *testing.T) {
 		t.Error("it fits")
 	}
 }
+
+// What cannot be looked at is not looked at all the faster for ever.
+func TestPaceOfAWorkerThatIsNeverSeen(t *testing.T) {
+	c := remembering()
+	f := served(c, 1)
+	for s := range 5 {
+		f.Contain(c, Container{Limit: 400 * mib, Needed: 100 * mib}, t0.Add(time.Duration(s)*time.Second))
+		if pace := Pace(c, f); (pace < c.SampleInterval) != (s == 0) {
+			t.Errorf("after %d s: %s", s, pace)
+		}
+	}
+}
