@@ -54,8 +54,8 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	switch {
 	case w.trend == nil:
 		w.begin(f, s, now)
-	case s.Exact && s.Shared:
-		w.trend.shift(s.Bytes - had)
+	case s.Exact && s.Shared && s.Bytes < had:
+		w.trend.shift(s.Bytes - had) // what was counted too often, no fall
 	default:
 		f.grown += s.Bytes - had
 	}
