@@ -26,8 +26,11 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if until.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime) {
 		return false
 	}
-	o, grows := w.trend.outlook(now, w.trend.age()/2)
-	return !grows && w.Over > 0 || grows && o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
+	if o, grows := w.trend.outlook(now, w.trend.age()/2); grows {
+		return o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
+	}
+	flat, _ := w.trend.flat(w.trend.age() / 3)
+	return flat > 0
 }
 
 // Growth of which less is left than this part, from the second quarter of a

@@ -59,8 +59,8 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	switch {
 	case w.trend == nil:
 		w.trend, w.base = newTrend(now), s.Private
-	case s.Exact && s.Shared && !again: // between two exact looks there is nothing to correct
-		w.trend.shift(s.Bytes - had)
+	case s.Exact && s.Shared && !again && s.Bytes < had:
+		w.trend.shift(s.Bytes - had) // what was counted too often, no fall
 		if first {
 			w.base += s.Private - hadPrivate
 		}

@@ -183,3 +183,47 @@ func TestPaceOfAWorkerThatIsNeverSeen(t *testing.T) {
 		}
 	}
 }
+
+// A limit that is passed in one step, early in each life, is below what a worker
+// needs; one that is passed in several is not kept by pausing.
+func TestAJumpIsFutileAndStepsAreNot(t *testing.T) {
+	for name, test := range map[string]struct {
+		at     func(age float64) float64
+		paused bool
+	}{
+		"a jump": {func(age float64) float64 {
+			if age < 60 {
+				return 50
+			}
+			return 320
+		}, true},
+		"steps": {func(age float64) float64 { return 50 + 90*float64(int(age/60)) }, false},
+	} {
+		c := remembering()
+		c.MaxMemory = 300 * mib
+		f := served(c, 1)
+		cycles := 0
+		for s := range 3600 {
+			now := t0.Add(time.Duration(s) * time.Second)
+			for _, w := range f.Workers {
+				bytes := int64(test.at(now.Sub(w.ReadyAt).Seconds()) * mib)
+				f.Observe(c, w.ID, Sample{Bytes: bytes, Private: bytes, Share: bytes}, now)
+			}
+			for _, a := range Plan(c, now, f) {
+				switch a := a.(type) {
+				case Start:
+					f.MarkReady(c, f.Launch(a, now).ID, now)
+					cycles++
+				case Drain:
+					f.Retire(c, a, now)
+					f.Remove(c, a.ID, now)
+				case Brake:
+					f.Pause(a)
+				}
+			}
+		}
+		if paused := f.Brakes[Memory] != ""; paused != test.paused || paused != (cycles == mostFutile) {
+			t.Errorf("%s: %d cycles, paused %v", name, cycles, paused)
+		}
+	}
+}

@@ -219,7 +219,7 @@ func (l *level) read(t *trend, now time.Time) (outlook, bool) {
 	t.looks.each(now, t.span, func(v int64, ago time.Duration) {
 		o.now = min(o.now, float64(v)+o.rate*ago.Seconds())
 	})
-	if o.now < f.high && o.now < f.high+(foreseen-f.high)/4 {
+	if o.now < f.high && o.now < f.high+(foreseen-f.high)/2 {
 		return outlook{}, false
 	}
 	return o, true

@@ -12,9 +12,12 @@ import (
 	"rota/procstats"
 )
 
-// sampleShare keeps looking at memory below half a percent of a core, however
-// often policy would like to look.
-const sampleShare = 200
+// Looking at memory is kept below half a percent of a core, and below five while a
+// limit is near, however often policy would like to look.
+const (
+	sampleShare = 200
+	nearShare   = 20
+)
 
 // sampleMemory is over how many rounds a round is paid off: one that read a large
 // smaps_rollup costs a hundred times the next, which must not wait for it alone.
@@ -80,7 +83,11 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 
 // pace is how soon to look again.
 func (s *Supervisor) pace() time.Duration {
-	return max(policy.Pace(s.config.Policy, s.fleet), s.sampleWork*sampleShare)
+	pace := policy.Pace(s.config.Policy, s.fleet)
+	if pace < s.config.Policy.SampleInterval { // a limit is near, and it is not for long
+		return max(pace, s.sampleWork*nearShare)
+	}
+	return max(pace, s.sampleWork*sampleShare)
 }
 
 // observe takes over a look at one worker. One that did not see all of it is no
