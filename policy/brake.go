@@ -13,8 +13,8 @@ const mostFutile = 3
 const shortLife = 10 * time.Minute
 
 // futile tells whether a cycle of a worker will not help: it was over its limit
-// from the start, or is, soon after it, and about to stay what it is. What goes on
-// growing is helped, however soon it is over.
+// from the start, or is, soon after it, and about to stay what it is, or it came
+// there in one step. What goes on growing is helped, however soon it is over.
 func (w *Worker) futile(c Config, now time.Time) bool {
 	if !w.Under {
 		return true
@@ -30,7 +30,7 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 		return o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
 	}
 	flat, _ := w.trend.flat(w.trend.age() / 3)
-	return flat > 0
+	return flat > 0 || w.trend.jumped()
 }
 
 // Growth of which less is left than this part, from the second quarter of a

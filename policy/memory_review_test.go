@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -187,18 +188,20 @@ func TestPaceOfAWorkerThatIsNeverSeen(t *testing.T) {
 // A limit that is passed in one step, early in each life, is below what a worker
 // needs; one that is passed in several is not kept by pausing.
 func TestAJumpIsFutileAndStepsAreNot(t *testing.T) {
-	for name, test := range map[string]struct {
+	type life struct {
 		at     func(age float64) float64
 		paused bool
-	}{
-		"a jump": {func(age float64) float64 {
-			if age < 60 {
+	}
+	lives := map[string]life{"steps": {func(age float64) float64 { return 50 + 90*float64(int(age/60)) }, false}}
+	for _, late := range []float64{5, 10, 15, 20, 30, 45, 61, 100, 500} {
+		lives[fmt.Sprintf("a jump after %v s", late)] = life{func(age float64) float64 {
+			if age < late {
 				return 50
 			}
 			return 320
-		}, true},
-		"steps": {func(age float64) float64 { return 50 + 90*float64(int(age/60)) }, false},
-	} {
+		}, true}
+	}
+	for name, test := range lives {
 		c := remembering()
 		c.MaxMemory = 300 * mib
 		f := served(c, 1)

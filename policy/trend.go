@@ -352,6 +352,28 @@ func (t *trend) average(atLeast time.Duration) float64 {
 	return math.Inf(1)
 }
 
+// jumped tells whether most of what was gained since the beginning, or as long ago
+// as there are points, came in one step.
+func (t *trend) jumped() bool {
+	for i := len(t.levels) - 1; i >= 0; i-- {
+		l := &t.levels[i]
+		if l.n < leastPoints && i > 0 || l.n == 0 {
+			continue
+		}
+		n := min(l.n, trendPoints)
+		first, before, jump := l.points[(l.n-n)%trendPoints].low, t.last, int64(0)
+		for j := range n {
+			low := l.points[(l.n-1-j)%trendPoints].low
+			jump, before = max(jump, before-low), low
+		}
+		return float64(jump) > oneStep*float64(t.last-first)
+	}
+	return false
+}
+
+// oneStep is the part of all growth that is most of it: two equal steps are not one.
+const oneStep = 0.6
+
 // span is the time from the first point of a level to its last.
 func (l *level) span() time.Duration {
 	n := min(l.n, trendPoints)
