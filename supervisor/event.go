@@ -40,7 +40,7 @@ const (
 	MemoryResumed  Kind = "memory cycles resumed"     // since they may help again
 	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
 	Note           Kind = "note"                      // for whoever looks for the reason of something
-	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers
+	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what bloat is
 	Warning        Kind = "warning"
 )
 
