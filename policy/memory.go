@@ -132,12 +132,16 @@ func Pace(c Config, f *Fleet) time.Duration {
 		if w.trend == nil { // where it begins: what it has later is growth
 			return c.SampleInterval / fineness
 		}
-		if w.trend.rise <= 0 {
+		up := w.trend.rise
+		if w.trend.age() < f.learned.evidence(c) { // too young to tell: as those before it
+			up = max(up, f.learned.usualRate())
+		}
+		if up <= 0 {
 			continue
 		}
-		rise += w.trend.rise
+		rise += up
 		if c.MaxMemory > 0 {
-			soonest = min(soonest, left(c.MaxMemory-w.Memory, hardOf(c.MaxMemory)-w.Memory)/w.trend.rise)
+			soonest = min(soonest, left(c.MaxMemory-w.Memory, hardOf(c.MaxMemory)-w.Memory)/up)
 		}
 	}
 	if b := f.budget(c); b.limited && rise > 0 {

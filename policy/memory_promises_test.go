@@ -19,6 +19,7 @@ type simPromise struct {
 	peak    float64 // of the container's limit; 0 for all of it
 	trigger Trigger // of each cycle; empty for any
 	stop    bool    // each cycle is stop-first; else none is
+	stops   int     // but for so many
 	brakes  Trigger // the trigger that is paused at the end, after at most three cycles; empty for none
 	quiet   bool    // there is no reason to look more often than usual
 	only    int     // the one slot, counted from 1, that is cycled; 0 for any
@@ -169,7 +170,7 @@ func (p *simPool) note(a Action) {
 		p.out.story = append(p.out.story, fmt.Sprintf("+%s: %s paused: %s", p.since(), a.Trigger, a.Reason))
 		if a.Trigger != p.wanted.brakes {
 			p.violate("%s is paused: %s", a.Trigger, a.Reason)
-		} else if p.out.cycles[a.Trigger] > 3 {
+		} else if p.wanted.atMost > 0 && p.out.cycles[a.Trigger] > p.wanted.atMost {
 			p.violate("%s is paused after %d cycles: %s", a.Trigger, p.out.cycles[a.Trigger], a.Reason)
 		}
 		if a.Reason == "" {
@@ -206,7 +207,7 @@ func (p *simPool) noteCycle(w *Worker, trigger Trigger, reason, noRoom string) {
 		p.out.violate("cycled in another slot than %d: %s", p.wanted.only-1, told)
 	case o.pausing[trigger]:
 		p.out.violate("cycled while paused: %s", told)
-	case !p.wanted.stop && noRoom != "":
+	case !p.wanted.stop && noRoom != "" && o.stopFirst > p.wanted.stops:
 		p.out.violate("stop-first: %s", told)
 	}
 	if reason == "" {

@@ -159,7 +159,7 @@ func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
 	evidence := f.learned.evidence(c)
 	average := f.growth.average(evidence) * within.Seconds()
 	if o, ok := f.growth.outlook(now, evidence); ok {
-		return max(0, min(o.grown(within.Seconds()), 1.25*average)-stops)
+		return max(0, min(o.grown(within.Seconds()), 2*average)-stops)
 	}
 	return min(sum, average)
 }

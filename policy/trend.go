@@ -79,6 +79,13 @@ func (t *trend) add(now time.Time, bytes int64, every time.Duration) {
 	at := now.Sub(t.began)
 	low, high := t.looks.bounds(now, every)
 	t.noteFall(low, high, at)
+	// It is of the time when it was so. By the clock of the looks, growth would
+	// seem to stop whenever there are fewer of them, and to be made up for after.
+	t.looks.each(now, every, func(v int64, ago time.Duration) {
+		if v == low {
+			at = min(at, now.Sub(t.began)-ago)
+		}
+	})
 	t.feed(0, point{at, low, low}, max(every/fineness, time.Millisecond))
 }
 
