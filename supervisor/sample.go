@@ -92,7 +92,7 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
 		return
 	}
 	if u.Err != nil {
-		if s.blind(p, u.Err, now) {
+		if s.unreadable(p, u.Err, now) {
 			s.warn(fmt.Sprintf("sample %d", p.generation), "%v: the memory of worker process %d is not known and no limit is heeded", u.Err, p.pid)
 		}
 		return
@@ -129,10 +129,10 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
 	p.foreseen = s.fleet.Foresee(w)
 }
 
-// blind tells whether the memory of a worker has not been known for so long that it
+// unreadable tells whether the memory of a worker has not been known for so long that it
 // matters. One that ends is half gone for a moment: its main thread has ended before
 // the others.
-func (s *Supervisor) blind(p *process, err error, now time.Time) bool {
+func (s *Supervisor) unreadable(p *process, err error, now time.Time) bool {
 	if procstats.Gone(err) || s.fleet.Find(p.id).State != policy.Ready {
 		return false
 	}
