@@ -19,7 +19,11 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if !w.Under {
 		return true
 	}
-	if now.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime) {
+	until := now
+	if w.Over > 0 { // that it has had to wait since is no life
+		until = w.overSince
+	}
+	if until.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime) {
 		return false
 	}
 	if o, grows := w.trend.outlook(now, w.trend.age()/2); grows {
@@ -58,7 +62,7 @@ func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 func brake(c Config, now time.Time, f *Fleet) Action {
 	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile >= mostFutile {
 		for i := range f.Workers {
-			if w := &f.Workers[i]; f.replaceable(w) && w.overLimit(c, now) != "" {
+			if w := &f.Workers[i]; w.overLimit(c, now) != "" && f.replaceable(w) && w.futile(c, now) {
 				return Brake{Memory, fmt.Sprintf("a max-memory of %s is below what a fresh worker needs: %d in a row were over it again at once, this one has %s. "+
 					"Set it to %s or more, or give the command less to load", size(c.MaxMemory), f.learned.futile, size(w.Memory), size(roomy(w.Memory)))}
 			}

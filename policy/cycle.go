@@ -14,19 +14,25 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 	if now.Before(cycleRetryAt(c, f)) {
 		return nil
 	}
-	w, why := mostUrgent(c, now, f)
-	if w == nil {
-		return nil
+	w, why, unsure := mostUrgent(c, now, f)
+	var actions []Action
+	if unsure != 0 {
+		actions = append(actions, Measure{ID: unsure})
 	}
-	if id := f.inexact(now, w, why.trigger); id != 0 {
-		return []Action{Measure{ID: id}}
+	if w != nil {
+		actions = append(actions, begin(c, now, f, w, why)...)
 	}
+	return actions
+}
+
+// begin begins a cycle, if there is a way to do so now.
+func begin(c Config, now time.Time, f *Fleet, w *Worker, why cause) []Action {
 	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
 		noRoom := f.noRoom(c, now)
 		if noRoom == "" {
 			return []Action{Start{Slot: w.Slot, Generation: f.Generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
 		}
-		if ready := f.Count(Ready); ready >= f.Desired && (ready > 1 || f.Desired == 1) {
+		if f.whole() && (f.Count(Ready) > 1 || f.Desired == 1) {
 			return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason, NoRoom: noRoom}}
 		}
 		return nil
@@ -53,21 +59,32 @@ func (f *Fleet) replaceable(w *Worker) bool {
 // mostUrgent is the worker that is to be cycled next, nil if none is due. What
 // all workers have together comes first, since it takes all of them when it runs
 // out, then who is over its limit, and who will be. Among equals the oldest goes
-// first.
-func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
+// first. unsure is one that must be looked at exactly before a more urgent cycle
+// may begin; 0 if there is none. It may be long until that can be had, so others
+// do not wait for it.
+func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure uint64) {
 	if w, why := total(c, now, f); w != nil {
-		return w, cause{trigger: Total, reason: why}
+		if unsure = f.inexact(c, now); unsure == 0 {
+			return w, cause{trigger: Total, reason: why}, 0
+		}
 	}
-	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile < mostFutile {
+	if _, paused := f.Brakes[Memory]; !paused {
 		for i := range f.Workers {
-			if w := &f.Workers[i]; f.replaceable(w) {
-				if why := w.overLimit(c, now); why != "" {
-					return w, cause{trigger: Memory, reason: why}
-				}
+			w := &f.Workers[i]
+			why := w.overLimit(c, now)
+			if why == "" || !f.replaceable(w) || f.learned.futile >= mostFutile && w.futile(c, now) {
+				continue
 			}
+			if !w.unsure(now) {
+				return w, cause{trigger: Memory, reason: why}, unsure
+			}
+			unsure = w.ID
 		}
 		if w, why := spread(c, now, f); w != nil {
-			return w, cause{trigger: Memory, reason: why}
+			if !w.unsure(now) {
+				return w, cause{trigger: Memory, reason: why}, unsure
+			}
+			unsure = w.ID
 		}
 	}
 	var worst *Worker
@@ -81,7 +98,7 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (*Worker, cause) {
 			worst, why = w, due
 		}
 	}
-	return worst, why
+	return worst, why, unsure
 }
 
 // dueFor tells why a worker is due for another reason than memory. A roll, which
@@ -102,18 +119,27 @@ func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 // staleAfter is how old an exact look may be that a cycle for memory hangs on.
 const staleAfter = time.Minute
 
-// inexact is a worker that must be looked at exactly before a cycle for memory
-// may begin, since what a cheap look says of it may be too much; 0 if none.
-func (f *Fleet) inexact(now time.Time, w *Worker, why Trigger) uint64 {
-	stale := func(w *Worker) bool { return w.Shared && now.Sub(w.exact) > staleAfter }
-	switch {
-	case why == Memory && w.Over > 0 && w.Shared && !w.Settled, why == Memory && w.Over == 0 && stale(w):
-		return w.ID
-	case why == Total:
-		for i := range f.Workers {
-			if o := &f.Workers[i]; o.State == Ready && stale(o) {
-				return o.ID
-			}
+// stale tells whether what is known of a worker's memory may be too much.
+func (w *Worker) stale(now time.Time) bool {
+	return w.Shared && now.Sub(w.exact) > staleAfter
+}
+
+// unsure tells the same of a cycle for memory that hangs on it. One that is over
+// its limit must have been looked at exactly since.
+func (w *Worker) unsure(now time.Time) bool {
+	return w.Shared && !w.Settled && (w.Over > 0 || w.stale(now))
+}
+
+// inexact is a worker that must be looked at exactly before a cycle for the
+// total may begin; 0 if there is none. Of many workers it may never be had of all,
+// so what is overdrawn for long is not waited for, nor a container that fills.
+func (f *Fleet) inexact(c Config, now time.Time) uint64 {
+	if f.brink || f.overTotal >= patience*c.MemorySamples {
+		return 0
+	}
+	for i := range f.Workers {
+		if w := &f.Workers[i]; w.State == Ready && w.stale(now) {
+			return w.ID
 		}
 	}
 	return 0

@@ -38,12 +38,15 @@ type Worker struct {
 	Shared  bool // its processes may share memory copy-on-write, so Memory may be too much
 	Settled bool // Memory was measured exactly since it is over
 
-	told    time.Time // when it was told to go; zero if it was not
-	overAt  time.Time // the last sample that Over counts
-	exact   time.Time // the last exact look
-	boot    int64     // the most private memory before it was ready
-	booting looks
-	base    int64 // private memory when it had settled, or until then when it was ready
+	told   time.Time // when it was told to go; zero if it was not
+	overAt time.Time // the last sample that Over counts
+	// overSince is the first of them.
+	overSince time.Time
+	exact     time.Time // the last exact look
+	boot      int64     // the most private memory before it was ready
+	sized     bool      // what it takes is learned
+	booting   looks
+	base      int64 // private memory when it had settled, or until then when it was ready
 	// settled: it has stopped growing once, if only for a while.
 	settled  bool
 	settling time.Duration // up to which age base may rise
@@ -135,11 +138,22 @@ func (f *Fleet) Find(id uint64) *Worker {
 	return nil
 }
 
+// has tells whether there is a worker like this. Workers are too large to be
+// copied for each question, of which a plan asks some for each pair of them.
+func (f *Fleet) has(is func(*Worker) bool) bool {
+	for i := range f.Workers {
+		if is(&f.Workers[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // Count tells how many workers are in a state.
 func (f *Fleet) Count(s State) int {
 	n := 0
-	for _, w := range f.Workers {
-		if w.State == s {
+	for i := range f.Workers {
+		if f.Workers[i].State == s {
 			n++
 		}
 	}
@@ -387,7 +401,7 @@ func (f *Fleet) serving(id uint64) bool {
 // covered tells whether a slot has a worker that serves or is about to. One
 // that failed to start covers it until it has gone, and is counted as a failure.
 func (f *Fleet) covered(slot int) bool {
-	return slices.ContainsFunc(f.Workers, func(w Worker) bool {
+	return f.has(func(w *Worker) bool {
 		failed := w.State == Stopping && w.ReadyAt.IsZero() && w.Leaving == ""
 		return w.Slot == slot && (w.State == Starting || w.State == Ready || failed)
 	})
@@ -397,7 +411,7 @@ func (f *Fleet) covered(slot int) bool {
 // place. A successor is told by its later id, not by what it was started for:
 // it may itself have been replaced before the old worker could go.
 func (f *Fleet) relieved(w *Worker) bool {
-	return slices.ContainsFunc(f.Workers, func(o Worker) bool {
+	return f.has(func(o *Worker) bool {
 		return o.Slot == w.Slot && o.ID > w.ID && (o.State == Starting || o.State == Ready)
 	})
 }

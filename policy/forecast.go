@@ -109,7 +109,7 @@ type falling struct {
 // of all that reach their limits soon after it are over before those limits: the
 // latest start of the first of a row of jobs with deadlines. nil if there is time.
 func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
-	if c.MaxMemory <= 0 {
+	if c.MaxMemory <= 0 || f.learned.futile >= mostFutile {
 		return nil, ""
 	}
 	var row []falling

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -86,14 +85,18 @@ func retire(c Config, now time.Time, f *Fleet) []Action {
 			return []Action{Stop{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
 	}
-	for _, w := range f.Workers {
-		if w.State != Ready || !spare(c, f) {
+	if !spare(c, f) {
+		return nil
+	}
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		if w.State != Ready {
 			continue
 		}
 		if w.Slot >= f.Desired {
 			return []Action{Drain{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
-		if next := f.relief(&w); next != nil {
+		if next := f.relief(w); next != nil {
 			drain := Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}
 			if actions := captureFirst(c, now, f, drain); len(actions) > 0 {
 				return actions
@@ -118,9 +121,19 @@ func spare(c Config, f *Fleet) bool {
 	return true
 }
 
+// whole tells whether every slot has a ready worker.
+func (f *Fleet) whole() bool {
+	for slot := range f.Desired {
+		if !f.served(slot) {
+			return false
+		}
+	}
+	return true
+}
+
 // served tells whether a slot has a ready worker.
 func (f *Fleet) served(slot int) bool {
-	return slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.Slot == slot && w.State == Ready })
+	return f.has(func(w *Worker) bool { return w.Slot == slot && w.State == Ready })
 }
 
 // refill fills the first slot that nobody serves or is about to serve.

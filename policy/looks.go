@@ -16,6 +16,14 @@ func (l *looks) add(v int64, now time.Time) {
 	l.n++
 }
 
+// last is when the last of them was; the zero time before.
+func (l *looks) last() time.Time {
+	if l.n == 0 {
+		return time.Time{}
+	}
+	return l.times[(l.n-1)%len(l.times)]
+}
+
 // each calls do for all looks of the last span and one that is as old, newest
 // first: with its value and how long ago it was.
 func (l *looks) each(now time.Time, span time.Duration, do func(v int64, ago time.Duration)) {

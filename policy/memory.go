@@ -37,13 +37,18 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	if w == nil {
 		return
 	}
-	had := w.Memory
+	had, hadPrivate := w.Memory, w.Private
+	sure := s.Exact || !s.Shared // else it may be several times what it takes
+	first, again := w.exact.IsZero(), w.trend != nil && w.exact.Equal(w.trend.at)
 	w.Memory, w.Private, w.Share, w.Shared = s.Bytes, s.Private, s.Share, s.Shared
 	if s.Exact {
 		w.exact = now
 	}
 	switch w.State {
 	case Starting:
+		if !sure {
+			return
+		}
 		w.booting.add(s.Private, now)
 		low, _ := w.booting.bounds(now, c.SampleInterval) // a spike is not what it takes
 		w.boot = max(w.boot, low)
@@ -53,24 +58,23 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	}
 	switch {
 	case w.trend == nil:
-		w.begin(f, s, now)
-	case s.Exact && s.Shared && s.Bytes < had:
+		w.trend, w.base = newTrend(now), s.Private
+	case s.Exact && s.Shared && !again && s.Bytes < had:
 		w.trend.shift(s.Bytes - had) // what was counted too often, no fall
+		if first {
+			w.base += s.Private - hadPrivate
+		}
 	default:
 		f.grown += s.Bytes - had
 	}
 	w.trend.add(now, s.Bytes, c.SampleInterval)
+	if sure && !w.sized {
+		w.sized = true
+		f.learned.fresh.add(max(w.boot, s.Private))
+	}
 	f.learnLevel(c, w)
 	w.foresee(c, f, now)
 	w.strike(c, s, now)
-}
-
-// begin is the first look at a worker that serves.
-func (w *Worker) begin(f *Fleet, s Sample, now time.Time) {
-	w.trend = newTrend(now)
-	w.base = s.Private
-	w.boot = max(w.boot, s.Private)
-	f.learned.fresh.add(w.boot)
 }
 
 // strike counts the looks in a row that were over the limit.
@@ -78,6 +82,9 @@ func (w *Worker) strike(c Config, s Sample, now time.Time) {
 	if c.MaxMemory <= 0 || s.Bytes <= c.MaxMemory {
 		w.Over, w.Settled, w.Under = 0, false, true
 		return
+	}
+	if w.Over == 0 {
+		w.overSince = now
 	}
 	w.Settled = w.Settled || s.Exact
 	// Samples that are taken faster than asked for are no strikes of their own.
@@ -129,8 +136,13 @@ func Pace(c Config, f *Fleet) time.Duration {
 		if w.State != Ready {
 			continue
 		}
-		if w.trend == nil { // where it begins: what it has later is growth
-			return c.SampleInterval / fineness
+		if w.trend == nil {
+			// Where it begins counts: what it has later is growth. But it may be that
+			// there is nothing to be seen.
+			if f.needs.last().Sub(w.ReadyAt) < c.SampleInterval {
+				return c.SampleInterval / fineness
+			}
+			continue
 		}
 		up := w.trend.rise
 		if w.trend.age() < f.learned.evidence(c) { // too young to tell: as those before it

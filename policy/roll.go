@@ -26,10 +26,5 @@ func roll(c Config, now time.Time, f *Fleet) Action {
 // have no old worker left is not enough: the last may have crashed, and what
 // comes in its place is not proven before it is ready.
 func (f *Fleet) rolled() bool {
-	for slot := range f.Desired {
-		if !f.served(slot) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(f.Workers, func(w Worker) bool { return f.Roll.covers(w) })
+	return f.whole() && !slices.ContainsFunc(f.Workers, func(w Worker) bool { return f.Roll.covers(w) })
 }

@@ -21,6 +21,7 @@ type world struct {
 	front  bool // workers drain by getting no requests, and are told of it only then
 	gaveUp bool
 	steps  int
+	memory memoryWorld
 }
 
 // fate is what a worker will do of itself; a zero time is never.
@@ -31,6 +32,7 @@ type fate struct {
 	heedsStop   time.Duration
 	leaves      time.Duration // how long processes outlive a leader that crashes
 	captured    time.Time     // when its capture is over
+	memory      memoryFate
 }
 
 func (w *world) chance(percent int, what string) bool {
@@ -61,6 +63,7 @@ func (w *world) born(id uint64) {
 	if w.chance(20, "leaves processes") {
 		f.leaves = w.span(0, 10*time.Second, "leaves")
 	}
+	f.memory = w.drawMemory()
 	w.fates[id] = f
 }
 
@@ -72,18 +75,23 @@ func (w *world) settle() {
 			w.checkDeadlines()
 			return
 		}
+		progress := false // as the supervisor sees it
 		for _, a := range actions {
 			w.check(a)
-			w.apply(a)
+			progress = w.apply(a) || progress
 			if w.gaveUp {
 				return
 			}
+		}
+		if !progress {
+			return
 		}
 	}
 	w.t.Fatalf("the plan does not settle: %+v", w.fleet)
 }
 
-func (w *world) apply(a Action) {
+// apply reports false if the action leads to nothing new yet.
+func (w *world) apply(a Action) bool {
 	soon := func(id uint64, d time.Duration) {
 		if f := w.fates[id]; d >= 0 && (f.ends.IsZero() || f.ends.After(w.now.Add(d))) {
 			f.ends = w.now.Add(d)
@@ -106,7 +114,7 @@ func (w *world) apply(a Action) {
 		w.fleet.Finish(a, w.now)
 		soon(a.ID, 0)
 	case Measure:
-		w.fleet.Observe(w.config, a.ID, Sample{Bytes: w.fleet.Find(a.ID).Memory, Shared: true, Exact: true}, w.now)
+		return w.measure(a.ID)
 	case Brake:
 		w.fleet.Pause(a)
 	case Resume:
@@ -123,6 +131,7 @@ func (w *world) apply(a Action) {
 	case GiveUp:
 		w.gaveUp = true
 	}
+	return true
 }
 
 // check holds an action against what rota promises.
@@ -135,6 +144,7 @@ func (w *world) check(a Action) {
 		}
 		return worker
 	}
+	w.checkMemory(a)
 	switch a := a.(type) {
 	case Start:
 		if len(f.Workers) >= f.Desired+c.MaxSurge {
@@ -157,7 +167,7 @@ func (w *world) check(a Action) {
 		if old.State != Ready {
 			w.t.Fatalf("drain of %+v", *old)
 		}
-		if c.CaptureServing && c.captures(a.Trigger) && (!old.asked() || w.now.Before(f.heldUntil(c, *old))) {
+		if c.CaptureServing && a.NoRoom == "" && c.captures(a.Trigger) && (!old.asked() || w.now.Before(f.heldUntil(c, *old))) {
 			w.t.Fatalf("drain before the capture of %+v", *old)
 		}
 		if f.StopSince.IsZero() {
@@ -211,7 +221,7 @@ func (w *world) checkCapture(a Capture, worker Worker) {
 // is wanted, unless a slot fails over and over and its neighbour has a relief.
 func (w *world) checkCapacity(a Drain) {
 	f := w.fleet
-	if f.Count(Ready)-1 >= f.Desired-w.config.MaxUnavailable {
+	if f.Count(Ready)-1 >= f.Desired-w.config.MaxUnavailable || a.NoRoom != "" { // see checkMemory
 		return
 	}
 	for slot := range f.Desired {
@@ -246,6 +256,7 @@ func (w *world) step(until time.Time) bool {
 			next, change = at, do
 		}
 	}
+	consider(w.memory.next, w.look)
 	for _, worker := range w.fleet.Workers {
 		f, id := w.fates[worker.ID], worker.ID
 		if worker.State == Starting {
@@ -280,12 +291,14 @@ func (w *world) step(until time.Time) bool {
 // disturb is something that an operator or the workers' memory does.
 func (w *world) disturb() {
 	f := w.fleet
-	switch rapid.IntRange(0, 7).Draw(w.t, "disturbance") {
+	switch rapid.IntRange(0, 9).Draw(w.t, "disturbance") {
 	case 0:
 		f.Desired = rapid.IntRange(1, 6).Draw(w.t, "desired")
 	case 1, 2:
 		f.NewGeneration()
 		f.StartRoll(BeginRoll{Trigger: Generation}, w.now)
+	case 3:
+		w.disturbMemory()
 	default:
 		for _, worker := range slices.Clone(f.Workers) {
 			over := rapid.Int64Range(0, 2*w.config.MaxMemory+1).Draw(w.t, "memory")
@@ -300,7 +313,7 @@ func (w *world) disturb() {
 
 func drawConfig(t *rapid.T) Config {
 	c := Config{
-		MaxMemory: 100, MemorySamples: rapid.IntRange(1, 3).Draw(t, "samples"), MemoryMetric: "private",
+		MaxMemory: 100 * mib, MemorySamples: rapid.IntRange(1, 3).Draw(t, "samples"), MemoryMetric: "private",
 		RestartInterval: time.Duration(rapid.Int64Range(0, int64(10*time.Minute)).Draw(t, "interval")),
 		MinUptime:       time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "uptime")),
 		MaxSurge:        rapid.IntRange(0, 3).Draw(t, "surge"),
@@ -338,9 +351,10 @@ func TestFleetsKeepTheirPromises(t *testing.T) {
 		w.front = rapid.Bool().Draw(t, "front")
 		w.config.CaptureServing = !w.front
 		w.fleet = NewFleet(rapid.IntRange(1, 6).Draw(t, "workers"), start)
+		w.drawLooks()
 		w.settle()
 		for range rapid.IntRange(1, 25).Draw(t, "turns") {
-			until := w.now.Add(w.span(0, 2*time.Minute, "turn"))
+			until := w.now.Add(w.span(0, min(2*time.Minute, 200*max(w.config.SampleInterval, time.Second)), "turn"))
 			for !w.gaveUp && w.step(until) {
 			}
 			if w.gaveUp {
@@ -352,6 +366,7 @@ func TestFleetsKeepTheirPromises(t *testing.T) {
 			w.disturb()
 		}
 		w.recovers()
+		w.relieves()
 		w.ends()
 	})
 }
@@ -368,6 +383,7 @@ func (w *world) recovers() {
 		}
 	}
 	w.config.RestartInterval, w.config.Cron, w.config.MaxMemory, w.config.MaxRequests = 0, nil, 0, 0
+	w.config.MaxTotalMemory = 0
 	w.fleet.Reschedule(w.config)
 	for until := w.now.Add(time.Hour); !w.gaveUp && w.step(until); {
 	}

@@ -18,9 +18,19 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 	}
 	cycle := f.learned.cycle(c)
 	grows := f.gain(c, now, cycle)
-	needed := k.Needed
-	f.needs.each(now, c.SampleInterval, func(v int64, ago time.Duration) { // the last look may have been a spike
-		needed = min(needed, v+int64(grows*ago.Seconds()/max(cycle.Seconds(), 0.001)))
+	// The last look may have been a spike, but the one before it knows nothing of a
+	// worker that has begun since.
+	needed, span := k.Needed, c.SampleInterval
+	for i := range f.Workers {
+		span = min(span, now.Sub(f.Workers[i].ReadyAt))
+		if f.Workers[i].State == Starting {
+			span = 0
+		}
+	}
+	f.needs.each(now, span, func(v int64, ago time.Duration) {
+		if v > 0 && ago <= span {
+			needed = min(needed, v+int64(grows*ago.Seconds()/max(cycle.Seconds(), 0.001)))
+		}
 	})
 	pending := int64(0)
 	for _, w := range f.Workers {

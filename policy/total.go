@@ -102,12 +102,15 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 // roomNow is what is left of the budget. One look alone may have been a spike, so
 // of the last ones the roomiest counts, less what came since at the rate given.
 func (f *Fleet) roomNow(c Config, now time.Time, b budget, rate float64) float64 {
+	if f.rooms.n == 0 { // the container cannot be looked at
+		return float64(b.room)
+	}
 	room := math.Inf(-1)
 	f.rooms.each(now, c.SampleInterval, func(v int64, ago time.Duration) {
 		room = max(room, float64(v)-rate*ago.Seconds())
 	})
 	// There is more than at the last look only where a worker has gone since.
-	if f.rooms.n > 0 && b.room > f.rooms.values[(f.rooms.n-1)%len(f.rooms.values)] {
+	if b.room > f.rooms.values[(f.rooms.n-1)%len(f.rooms.values)] {
 		room = max(room, float64(b.room))
 	}
 	return room
@@ -161,7 +164,7 @@ func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
 	if o, ok := f.growth.outlook(now, evidence); ok {
 		return max(0, min(o.grown(within.Seconds()), 2*average)-stops)
 	}
-	return min(sum, average)
+	return max(0, min(sum, average)) // what came down may come back
 }
 
 // What a cycle must give back to be worth it: a tenth of what the worker had when

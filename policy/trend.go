@@ -303,7 +303,7 @@ func (o outlook) reach(limit float64) (time.Duration, bool) {
 		}
 		seconds = o.quarter * math.Log(left) / math.Log(o.keeps)
 	}
-	if seconds > longest.Seconds() {
+	if !(seconds <= longest.Seconds()) { // nor if it is no number
 		return 0, false
 	}
 	return time.Duration(seconds * float64(time.Second)), true
