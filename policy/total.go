@@ -189,7 +189,7 @@ func (f *Fleet) excess(w *Worker) int64 {
 		if w.trend.age() < f.learned.settling {
 			base = max(base, f.learned.stops)
 		}
-		if !w.settled && !w.leaks {
+		if !w.settled && !w.leaks && !f.learned.leaks() {
 			return 0
 		}
 	}

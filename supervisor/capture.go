@@ -148,7 +148,9 @@ func (s *Supervisor) endCapture(id uint64, why string, now time.Time) {
 	c.ending, c.killAt = why, now.Add(captureGrace)
 	c.run.findStrays()
 	c.run.signalGroup(syscall.SIGTERM)
-	time.AfterFunc(captureGrace, func() { s.post(overdue{id}) })
+	for _, due := range []time.Duration{captureGrace, captureGrace + storePatience} {
+		time.AfterFunc(due, func() { s.post(overdue{id}) })
+	}
 }
 
 // killCapture ends what is left of the capture of a worker at once.
@@ -173,8 +175,8 @@ func (s *Supervisor) onOverdue(m overdue, now time.Time) {
 	}
 }
 
-// storePatience is how long rota's own end waits for a result to be put away,
-// whatever the disk does.
+// storePatience is how long rota's own end waits for the folder of a result to be
+// made, or for the result to be put away, whatever the disk does.
 const storePatience = 5 * time.Second
 
 // groupPatience is for the kernel to end what it was told to.
@@ -247,6 +249,9 @@ func (s *Supervisor) rests(now time.Time) bool {
 	}
 	if s.fleet.Abort && c.killAt.After(now) {
 		s.killCapture(c.id, now)
+	}
+	if c.run.pid == 0 { // its folder is still being made, or never will be
+		return c.ending != "" && now.Sub(c.killAt) >= storePatience
 	}
 	return c.run.leaderGone && now.Sub(c.run.goneAt) >= storePatience
 }

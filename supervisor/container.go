@@ -25,6 +25,7 @@ func (s *Supervisor) contain(c procstats.Container, err error, at, now time.Time
 	if c.Limit.Bytes == 0 {
 		return // there is nothing to be read
 	}
+	s.noteLimit(c, now)
 	s.contained, s.containedAt = c, now
 	s.fleet.Contain(s.config.Policy, policy.Container{Limit: c.Limit.Bytes, Needed: c.Unreclaimable, Group: !c.Machine}, now)
 }

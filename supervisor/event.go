@@ -39,8 +39,9 @@ const (
 	MemoryPaused   Kind = "memory cycles paused"      // since they do not help
 	MemoryResumed  Kind = "memory cycles resumed"     // since they may help again
 	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
+	LimitChanged   Kind = "container limit changed"   // what is a share of it should be settled anew
 	Note           Kind = "note"                      // for whoever looks for the reason of something
-	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers
+	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what bloat is
 	Warning        Kind = "warning"
 )
 

@@ -62,6 +62,7 @@ type process struct {
 
 	usage    procstats.Usage // at the last look
 	foreseen policy.Foreseen // and what that said of the next ones
+	unread   time.Time       // since when it cannot be read, for no known reason; zero if it can
 	shrank   time.Time       // when a process of it was last found to have gone
 	oom      string          // the kernel killed its leader for want of memory: the numbers
 }

@@ -99,11 +99,12 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
 		return
 	}
 	if u.Err != nil {
-		if !procstats.Gone(u.Err) {
+		if s.unreadable(p, u.Err, now) {
 			s.warn(fmt.Sprintf("sample %d", p.generation), "%v: the memory of worker process %d is not known and no limit is heeded", u.Err, p.pid)
 		}
 		return
 	}
+	p.unread = time.Time{}
 	if len(u.PIDs) > 1 && !slices.Equal(u.PIDs, p.usage.PIDs) {
 		p.noteStrays(u.PIDs)
 	}
@@ -133,6 +134,19 @@ func (s *Supervisor) observe(p *process, u procstats.Usage, now time.Time) {
 		Bytes: metric(config.MemoryMetric, u), Private: u.Private, Share: u.Proportional, Shared: shared, Exact: exact,
 	}, now)
 	p.foreseen = s.fleet.Foresee(w)
+}
+
+// unreadable tells whether the memory of a worker has not been known for so long that it
+// matters. One that ends is half gone for a moment: its main thread has ended before
+// the others.
+func (s *Supervisor) unreadable(p *process, err error, now time.Time) bool {
+	if procstats.Gone(err) || s.fleet.Find(p.id).State != policy.Ready {
+		return false
+	}
+	if p.unread.IsZero() {
+		p.unread = now
+	}
+	return now.Sub(p.unread) >= s.config.Policy.SampleInterval
 }
 
 // denied warns, once for each release, that the memory of a worker cannot be read.

@@ -43,6 +43,7 @@ func TestMemoryThatCannotBeRead(t *testing.T) {
 			if ws.Sampled != c.sampled || ws.Denied != c.denied || f.Status().Memory != c.total {
 				t.Errorf("sampled %v, denied %v, total %d; want %v, %v, %d", ws.Sampled, ws.Denied, f.Status().Memory, c.sampled, c.denied, c.total)
 			}
+			f.now = f.now.Add(time.Second)
 			f.look(c.usage)
 			warnings := f.of(Warning)
 			if c.warns == "" && len(warnings) > 0 || c.warns != "" && (len(warnings) != 1 || !strings.Contains(warnings[0].Message, c.warns)) {
@@ -55,6 +56,22 @@ func TestMemoryThatCannotBeRead(t *testing.T) {
 				t.Errorf("%+v, want one for each release", f.of(Warning))
 			}
 		})
+	}
+}
+
+// A server of several threads that ends is seen for a moment without its main one.
+func TestMemoryOfAWorkerThatEnds(t *testing.T) {
+	half := procstats.Usage{Err: errors.New("cannot read /proc/1/status: the main thread has ended, others have not")}
+	f := newFixture(t, 1)
+	f.look(half)
+	f.look(procstats.Usage{RSS: mib})
+	f.now = f.now.Add(time.Minute)
+	f.look(half)
+	f.fleet.Retire(f.config.Policy, policy.Drain{ID: f.in(0).id}, f.now)
+	f.now = f.now.Add(time.Minute)
+	f.look(half)
+	if warnings := f.of(Warning); len(warnings) > 0 {
+		t.Errorf("%+v", warnings)
 	}
 }
 

@@ -102,7 +102,9 @@ func (s *Supervisor) publish(now time.Time) {
 		ws.InFlight, ws.Requests = loads[w.ID].InFlight, loads[w.ID].Requests
 		st.Workers = append(st.Workers, ws)
 	}
-	st.Verdict, st.Causes = s.learned.said, s.learned.causes
+	if st.Verdict = s.learned.said; st.Verdict.Kind == verdict.Bloat {
+		st.Causes = s.learned.causes
+	}
 	s.status.Store(st)
 }
 

@@ -70,6 +70,7 @@ type Supervisor struct {
 	contained   procstats.Container // at the last look; the zero value before
 	containedAt time.Time
 	kills       kills
+	limits      limits
 	learned     *learned // about the workers' growth, for people
 
 	capture *capture // the one under way; nil if there is none

@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"rota/policy"
@@ -57,6 +59,7 @@ func (s *Supervisor) learn(usages []procstats.Usage, now time.Time) {
 	}
 	if l.release != s.fleet.Generation {
 		l.release, l.judged = s.fleet.Generation, time.Time{}
+		l.causes, l.asked = nil, time.Time{}
 		l.ledger.Release(l.release)
 	}
 	if since := now.Sub(l.judged); since >= judgeEvery || l.ended && since >= judgeRest {
@@ -92,10 +95,13 @@ func (s *Supervisor) judge(now time.Time) {
 		}
 		s.event(Event{Kind: VerdictChanged, Message: message})
 	}
-	switch {
-	case l.said.Kind != verdict.Bloat:
-		l.causes, l.asked = nil, time.Time{}
-	case now.Sub(l.asked) >= causesEvery:
+	s.seekCauses(now)
+}
+
+// seekCauses looks for the causes of bloat when it is time. What was found is kept
+// while the verdict is another: it may go to and fro, and to look is expensive.
+func (s *Supervisor) seekCauses(now time.Time) {
+	if l := s.learned; l.said.Kind == verdict.Bloat && now.Sub(l.asked) >= causesEvery {
 		l.asked = now
 		s.findCauses()
 	}
@@ -104,6 +110,7 @@ func (s *Supervisor) judge(now time.Time) {
 // findCauses looks, beside the loop, for what the workers hold and do not need.
 func (s *Supervisor) findCauses() {
 	var trees [][]int
+	release := s.learned.release
 	for _, w := range s.fleet.Workers {
 		if p := s.processes[w.ID]; w.State == policy.Ready && len(p.usage.PIDs) > 0 {
 			trees = append(trees, p.usage.PIDs)
@@ -115,11 +122,20 @@ func (s *Supervisor) findCauses() {
 			held = append(held, holds(procstats.Host, tree))
 		}
 		s.post(asked{func() {
-			if s.learned.said.Kind == verdict.Bloat {
-				s.learned.causes = verdict.Causes(held)
+			if s.learned.release == release {
+				s.foundCauses(verdict.Causes(held))
 			}
 		}})
 	}()
+}
+
+// foundCauses tells of causes, if they are not what is known already.
+func (s *Supervisor) foundCauses(causes []string) {
+	was := s.learned.causes
+	s.learned.causes = causes
+	if len(causes) > 0 && !slices.Equal(causes, was) {
+		s.event(Event{Kind: VerdictChanged, Message: fmt.Sprintf("%s: %s", verdict.Bloat, strings.Join(causes, "; "))})
+	}
 }
 
 // holds adds up what the processes of a worker hold. One that has ended, or that

@@ -52,6 +52,43 @@ func TestLearn(t *testing.T) {
 	}
 }
 
+// What bloat consists of is told when it is found, and again only if it is something
+// else. It is not looked for anew because the verdict was another for a moment.
+func TestCausesOfBloat(t *testing.T) {
+	s, events := observed(t)
+	s.messages = make(chan message, 1)
+	now := time.Unix(1_700_000_000, 0)
+	bloats := func(at time.Time, want int, causes ...string) {
+		t.Helper()
+		s.learned.said.Kind = verdict.Bloat
+		s.seekCauses(at)
+		if want > 0 {
+			<-s.messages // nobody is looked at here
+			s.foundCauses(causes)
+		}
+		if !s.learned.asked.Equal(now) {
+			t.Errorf("looked for at %s, want %s", s.learned.asked, now)
+		}
+	}
+	bloats(now, 1, "much is freed lazily")
+	if len(*events) != 1 || (*events)[0].Message != "bloat: much is freed lazily" {
+		t.Errorf("%+v", *events)
+	}
+	s.learned.said.Kind = verdict.Unknown
+	s.seekCauses(now.Add(time.Minute))
+	bloats(now.Add(2*time.Minute), 0)
+	now = now.Add(time.Hour)
+	bloats(now, 1, "much is freed lazily")
+	if len(*events) != 1 {
+		t.Errorf("told again: %+v", *events)
+	}
+	now = now.Add(time.Hour)
+	bloats(now, 1, "much is freed lazily", "half is in huge pages")
+	if len(*events) != 2 || (*events)[1].Message != "bloat: much is freed lazily; half is in huge pages" {
+		t.Errorf("%+v", *events)
+	}
+}
+
 func TestHolds(t *testing.T) {
 	h := holds(procstats.Host, []int{os.Getpid(), 1 << 30}) // the second has ended
 	if h.Private < 1<<20 || h.Threads < 1 {

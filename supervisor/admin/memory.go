@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // poolMemory are the names and helps of what concerns the memory of all workers
 // and of the container; those with a label have these values, all from the start.
 var poolMemory = []family{
-	{"rota_memory_total_bytes", "Memory that all workers cost together, memory that they share counted once, swap included.", ""},
+	{"rota_memory_total_bytes", "Memory that all workers cost together, memory that they share counted once, swap included; absent while that of a worker cannot be read.", ""},
 	{"rota_memory_budget_bytes", "What that may be; absent without --max-total-memory.", ""},
 	{"rota_memory_sharing_ratio", "Part of the workers' resident memory that is counted more than once when it is added up: 1 - sum of PSS / sum of RSS.", ""},
 	{"rota_memory_cycles_paused", "1 while workers are not replaced for this trigger, since that did not help.", "trigger"},
@@ -40,7 +41,9 @@ type export func(name string, v float64, labels ...string)
 // memory exports what the workers cost together and what their container has.
 // Nothing is read for it: it is what the pool last went by.
 func memory(st *supervisor.Status, gauge, counter export) {
-	gauge("rota_memory_total_bytes", float64(st.Memory))
+	if !slices.ContainsFunc(st.Workers, hidden) {
+		gauge("rota_memory_total_bytes", float64(st.Memory))
+	}
 	if st.Budget > 0 {
 		gauge("rota_memory_budget_bytes", float64(st.Budget))
 	}
@@ -91,6 +94,10 @@ func outlook(w supervisor.WorkerStatus, now time.Time, gauge, counter export) {
 		gauge("rota_worker_memory_limit_seconds", max(0, at.Sub(now).Seconds()), slot)
 	}
 }
+
+// hidden tells whether nothing of a worker's memory may be read: a sum without it
+// would be too low.
+func hidden(w supervisor.WorkerStatus) bool { return w.Denied && !w.Sampled }
 
 func truth(is bool) float64 {
 	if is {

@@ -62,7 +62,7 @@ func TestMemoryMetrics(t *testing.T) {
 		}},
 	}, supervisor.Event{Kind: supervisor.StopFirst})
 	want(t, text,
-		"rota_memory_total_bytes 300", "rota_memory_budget_bytes 900",
+		"rota_memory_budget_bytes 900",
 		`rota_memory_cycles_paused{trigger="memory"} 0`, `rota_memory_cycles_paused{trigger="total"} 1`,
 		"rota_cgroup_memory_limit_bytes 1000", "rota_cgroup_memory_usage_bytes 800", "rota_cgroup_memory_working_set_bytes 700",
 		"rota_cgroup_memory_unreclaimable_bytes 600", "rota_cgroup_memory_swap_bytes 50", "rota_cgroup_memory_oom_group 1",
@@ -78,9 +78,17 @@ func TestMemoryMetrics(t *testing.T) {
 		`rota_worker_memory_growth_bytes_per_second{slot="1"} 0`, "rota_worker_stop_first_total 1",
 	)
 	// What cannot be read is not 0 but absent, and so is a limit that no end is seen of.
-	wantNone(t, text, `rota_worker_memory_private_bytes{slot="2"}`, `rota_worker_memory_rss_bytes{slot="2"}`,
+	wantNone(t, text, "rota_memory_total_bytes", `rota_worker_memory_private_bytes{slot="2"}`, `rota_worker_memory_rss_bytes{slot="2"}`,
 		`rota_worker_memory_growth_bytes_per_second{slot="2"}`, `rota_worker_page_faults_total{kind="minor",slot="2"}`,
 		`rota_worker_memory_limit_seconds{slot="1"}`, `rota_worker_memory_huge_bytes{slot="1"}`)
+}
+
+// The sum is there as long as nobody is missing from it, though one may only be bounded.
+func TestMemoryOfAllWorkers(t *testing.T) {
+	text := metricsOf(t, &supervisor.Status{Memory: 300, Workers: []supervisor.WorkerStatus{
+		{State: policy.Ready, Sampled: true}, {Slot: 1, State: policy.Ready, Sampled: true, Denied: true}, {Slot: 2, State: policy.Starting},
+	}})
+	want(t, text, "rota_memory_total_bytes 300")
 }
 
 func TestMemoryMetricsWithoutAContainer(t *testing.T) {

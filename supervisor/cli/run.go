@@ -64,6 +64,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e) // first: who reads the log may look at them next
 			sv.log.event(e)
+			if e.Kind == supervisor.LimitChanged {
+				go sv.reload(false, e.Message) // beside the loop, which it asks
+			}
 			if e.Kind == supervisor.PoolReady {
 				// A no-op but under systemd with Type=notify.
 				_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
