@@ -153,17 +153,18 @@ func Pace(c Config, f *Fleet) time.Duration {
 		}
 		rise += up
 		if c.MaxMemory > 0 {
-			soonest = min(soonest, left(c.MaxMemory-w.Memory, hardOf(c.MaxMemory)-w.Memory)/up)
+			soonest = min(soonest, left(c.MaxMemory-w.Memory, hardOf(c.MaxMemory)-w.Memory, w.Memory/5)/up)
 		}
 	}
 	if b := f.budget(c); b.limited && rise > 0 {
-		soonest = min(soonest, left(b.room, f.Container.Limit-f.Container.Needed)/rise)
+		soonest = min(soonest, left(b.room, f.Container.Limit-f.Container.Needed, b.used/5)/rise)
 	}
 	pace := time.Duration(soonest / looksAhead * float64(time.Second))
 	return min(c.SampleInterval, max(pace, c.SampleInterval/fineness))
 }
 
-// left is the first of several rooms, the tighter first, that is not used up.
+// left is the first of several rooms, the tighter first, that is not used up; the
+// last is as much again as there is, a fifth of it.
 func left(rooms ...int64) float64 {
 	for _, room := range rooms {
 		if room > 0 {
