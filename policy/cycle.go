@@ -16,11 +16,11 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 	}
 	w, why, unsure := mostUrgent(c, now, f)
 	var actions []Action
-	if unsure != 0 {
-		actions = append(actions, Measure{ID: unsure})
-	}
 	if w != nil {
-		actions = append(actions, begin(c, now, f, w, why)...)
+		actions = begin(c, now, f, w, why)
+	}
+	if unsure != 0 { // last, since what it finds may change what else is due
+		actions = append(actions, Measure{ID: unsure})
 	}
 	return actions
 }

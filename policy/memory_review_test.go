@@ -95,7 +95,7 @@ func TestNothingWaitsForeverForAnExactLook(t *testing.T) {
 	now := shared(0, 160, 2.02) // 250 each
 	expect(t, c, now, f, Measure{ID: 1})
 	f.Workers[1].Due = now
-	expect(t, c, now, f, Measure{ID: 1}, Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age})
+	expect(t, c, now, f, Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age}, Measure{ID: 1})
 	f.Workers[1].Due = time.Time{}
 	now = shared(160, 180, 2.02)
 	expect(t, c, now, f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Total})
