@@ -8,7 +8,7 @@ import (
 // cycle begins the most urgent cycle that is due, if the surge and the workers
 // that may be missing leave room for one more.
 func cycle(c Config, now time.Time, f *Fleet) []Action {
-	if f.moving() >= c.MaxSurge+c.MaxUnavailable {
+	if f.moving(c, now) >= c.MaxSurge+c.MaxUnavailable {
 		return nil
 	}
 	if now.Before(cycleRetryAt(c, f)) {
@@ -16,21 +16,21 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 	}
 	w, why, unsure := mostUrgent(c, now, f)
 	var actions []Action
-	if unsure != 0 {
-		actions = append(actions, Measure{ID: unsure})
-	}
 	if w != nil {
-		actions = append(actions, begin(c, now, f, w, why)...)
+		actions = begin(c, now, f, w, why)
+	}
+	if unsure != 0 { // last, since what it finds may change what else is due
+		actions = append(actions, Measure{ID: unsure})
 	}
 	return actions
 }
 
 // moving counts the workers that come and go, and those that will go as soon as
 // evidence of them is taken while they serve.
-func (f *Fleet) moving() int {
+func (f *Fleet) moving(c Config, now time.Time) int {
 	n := f.Count(Starting) + f.Count(Draining) + f.Count(Stopping)
 	for i := range f.Workers {
-		if w := &f.Workers[i]; w.State == Ready && !w.Capturing.IsZero() && !w.Captured {
+		if w := &f.Workers[i]; w.State == Ready && now.Before(f.heldUntil(c, *w)) {
 			n++
 		}
 	}

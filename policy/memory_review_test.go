@@ -95,7 +95,7 @@ func TestNothingWaitsForeverForAnExactLook(t *testing.T) {
 	now := shared(0, 160, 2.02) // 250 each
 	expect(t, c, now, f, Measure{ID: 1})
 	f.Workers[1].Due = now
-	expect(t, c, now, f, Measure{ID: 1}, Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age})
+	expect(t, c, now, f, Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age}, Measure{ID: 1})
 	f.Workers[1].Due = time.Time{}
 	now = shared(160, 180, 2.02)
 	expect(t, c, now, f, Start{Slot: 0, Generation: 1, Replaces: 1, Trigger: Total})
@@ -229,4 +229,21 @@ func TestAJumpIsFutileAndStepsAreNot(t *testing.T) {
 			t.Errorf("%s: %d cycles, paused %v", name, cycles, paused)
 		}
 	}
+}
+
+// A capture of which nothing is heard holds up nobody beyond its time.
+func TestACaptureThatNeverEndsHoldsUpNoCycle(t *testing.T) {
+	c := remembering()
+	c.MaxMemory, c.MaxSurge, c.MaxUnavailable = 300*mib, 0, 1
+	c.Capture, c.CaptureServing, c.CaptureTimeout = true, true, 30*time.Second
+	f := served(c, 1)
+	now := look(f, c, 0, 20, 0, 0, func(_ uint64, s float64) float64 { return 100 + 250*float64(int(s)/10) })
+	capture := Plan(c, now, f)[0].(Capture)
+	f.Examine(capture, now)
+	expect(t, c, now, f)
+	now = now.Add(c.CaptureTimeout)
+	expect(t, c, now, f, Drain{ID: 1, Trigger: Memory})
+	f.Workers[0].Memory, f.Workers[0].Over = 0, 0
+	f.Workers[0].Due = now
+	expect(t, c, now, f, Drain{ID: 1, Trigger: Age})
 }

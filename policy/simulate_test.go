@@ -156,7 +156,7 @@ func (w *world) check(a Action) {
 		if a.Replaces == 0 {
 			return
 		}
-		if moving := f.Count(Starting) + f.Count(Draining) + f.Count(Stopping); moving >= c.MaxSurge+c.MaxUnavailable {
+		if moving := f.moving(c, w.now); moving >= c.MaxSurge+c.MaxUnavailable {
 			w.t.Fatalf("a cycle begins beside %d others", moving)
 		}
 		if old := alive(a.Replaces); old.State != Ready || old.Slot != a.Slot || f.relieved(old) {
