@@ -288,7 +288,9 @@ func simFutile() []simCase {
 			s.span, s.spikeUpTo, s.trace = 2*time.Hour, 0, trace(s)
 			s.wanted = simPromise{brakes: Memory, atMost: 3, trigger: Memory}
 			if s.fresh < s.limit {
-				s.wanted.atMost = 6 // the first lives look like a leak, cut off as they are
+				// The first lives look like a leak, cut off as they are, and those that were
+				// started together are all over it before anything is known.
+				s.wanted.atMost = 6 + s.workers
 			}
 		}
 	}
