@@ -16,21 +16,20 @@ func TestMemoryLimit(t *testing.T) {
 		dir    string
 		limit  int64
 		source string // below sys/fs
-		usage  int64
 	}{
-		{"v1", 1 << 30, "cgroup/memory/docker/memory.limit_in_bytes", 100 << 20},
-		{"v1-none", 0, "", 5},
-		{"v2", 384 << 20, "cgroup/system.slice/rota.service/memory.high", 12345678},
-		{"nested", 256 << 20, "cgroup/a/memory.max", 42},
-		{"hybrid", 128 << 20, "cgroup/memory/app/memory.limit_in_bytes", 77},
-		{"bind-v1", 200 << 20, "cgroup/memory/memory.stat", 88},
-		{"bind-v2", 300 << 20, "cgroup/memory.max", 99},
-		{"namespace", 64 << 20, "cgroup/memory.max", 11},
-		{"outside", 32 << 20, "cgroup 2/other/me/memory.max", 22},
-		{"above", 48 << 20, "cgroup/memory.max", 33},
-		{"root-v2", 0, "", 0},
-		{"no-cgroup", 0, "", 0},
-		{"unmounted", 0, "", 0},
+		{"v1", 1 << 30, "cgroup/memory/docker/memory.limit_in_bytes"},
+		{"v1-none", 0, ""},
+		{"v2", 384 << 20, "cgroup/system.slice/rota.service/memory.high"},
+		{"nested", 256 << 20, "cgroup/a/memory.max"},
+		{"hybrid", 128 << 20, "cgroup/memory/app/memory.limit_in_bytes"},
+		{"bind-v1", 200 << 20, "cgroup/memory/memory.stat"},
+		{"bind-v2", 300 << 20, "cgroup/memory.max"},
+		{"namespace", 64 << 20, "cgroup/memory.max"},
+		{"outside", 32 << 20, "cgroup 2/other/me/memory.max"},
+		{"above", 48 << 20, "cgroup/memory.max"},
+		{"root-v2", 0, ""},
+		{"no-cgroup", 0, ""},
+		{"unmounted", 0, ""},
 	} {
 		t.Run(test.dir, func(t *testing.T) {
 			k := in(test.dir)
@@ -41,9 +40,6 @@ func TestMemoryLimit(t *testing.T) {
 			if got, err := k.MemoryLimit(); err != nil || got != want {
 				t.Errorf("MemoryLimit() = %+v, %v, want %+v", got, err, want)
 			}
-			if got, err := k.MemoryUsage(); err != nil || got != test.usage {
-				t.Errorf("MemoryUsage() = %d, %v, want %d", got, err, test.usage)
-			}
 		})
 	}
 }
@@ -53,9 +49,6 @@ func TestMemoryLimitBroken(t *testing.T) {
 	_, err := k.MemoryLimit()
 	if err == nil || !strings.Contains(err.Error(), "cannot read "+k.Sys+"/fs/cgroup/memory.max: ") {
 		t.Errorf("MemoryLimit: %v", err)
-	}
-	if _, err := k.MemoryUsage(); err == nil {
-		t.Error("MemoryUsage: no error")
 	}
 }
 

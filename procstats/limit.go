@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"path"
 	"strconv"
 )
 
@@ -48,25 +47,6 @@ func (k Kernel) MemoryLimit() (Limit, error) {
 	}
 	least.lower(hidden)
 	return least, nil
-}
-
-// MemoryUsage is what our own control group is charged with, page cache
-// included, in bytes: memory.current, or memory.usage_in_bytes of version 1. It
-// is 0 where there is no such group, or only the root of version 2, which does
-// not count.
-func (k Kernel) MemoryUsage() (int64, error) {
-	group, err := k.memoryGroup()
-	if errors.Is(err, errNoGroup) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	file := "memory.current"
-	if group.v1 {
-		file = "memory.usage_in_bytes"
-	}
-	return readSize(path.Join(group.dir, file))
 }
 
 // lower takes over another limit, if that is smaller.
