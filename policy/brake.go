@@ -57,8 +57,7 @@ func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 	}
 }
 
-// brake pauses cycles that do not help, and lets those for the total go on when
-// they would again.
+// brake pauses cycles that do not help, and lets them go on when they would again.
 func brake(c Config, now time.Time, f *Fleet) Action {
 	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile >= mostFutile {
 		for i := range f.Workers {
@@ -67,6 +66,9 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 					"Set it to %s or more, or give the command less to load", size(c.MaxMemory), f.learned.futile, size(w.Memory), size(roomy(w.Memory)))}
 			}
 		}
+	}
+	if _, paused := f.Brakes[Memory]; paused && f.largest() > runaway*f.braked {
+		return Resume{Memory}
 	}
 	_, over := f.overBudget(c, now)
 	_, paused := f.Brakes[Total]
@@ -79,6 +81,21 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 		return Resume{Total}
 	}
 	return nil
+}
+
+// runaway is how many times as large as all were when cycles were paused a worker
+// must have become for it to be a leak after all.
+const runaway = 2
+
+// largest is what the worker has that has most.
+func (f *Fleet) largest() int64 {
+	var most int64
+	for i := range f.Workers {
+		if w := &f.Workers[i]; f.replaceable(w) {
+			most = max(most, w.Memory)
+		}
+	}
+	return most
 }
 
 // patience is how many times as long as for a cycle the budget must be overdrawn
@@ -104,15 +121,23 @@ func (f *Fleet) Pause(a Brake) {
 		f.Brakes = map[Trigger]string{}
 	}
 	f.Brakes[a.Trigger] = a.Reason
+	if a.Trigger == Memory {
+		f.braked = max(f.braked, f.largest())
+	}
 }
 
 // Unpause applies a Resume.
-func (f *Fleet) Unpause(a Resume) { delete(f.Brakes, a.Trigger) }
+func (f *Fleet) Unpause(a Resume) {
+	delete(f.Brakes, a.Trigger)
+	if a.Trigger == Memory {
+		f.learned.futile = 0
+	}
+}
 
 // Release lets every cycle happen again, since what made them futile may have
 // changed. It reports whether any had been paused.
 func (f *Fleet) Release() bool {
 	paused := len(f.Brakes) > 0
-	f.Brakes, f.learned.futile = nil, 0
+	f.Brakes, f.learned.futile, f.braked = nil, 0, 0
 	return paused
 }

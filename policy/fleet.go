@@ -95,6 +95,7 @@ type Fleet struct {
 	learned     learned
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
+	braked      int64     // what the largest worker had when cycles for Memory were paused
 	brink       bool      // the container is about to be full
 	rooms       looks     // what was left of the budget
 	needs       looks     // what the container needed

@@ -190,6 +190,14 @@ func TestALimitBelowAFreshWorkerIsPaused(t *testing.T) {
 	if cycles != mostFutile || f.Brakes[Memory] == "" {
 		t.Fatalf("%d cycles, paused: %v", cycles, f.Brakes)
 	}
+	// One that has doubled since is a leak after all.
+	g := f.Clone()
+	for i := range 5 {
+		g.Observe(c, g.Workers[0].ID, Sample{Bytes: 170 * mib, Private: 170 * mib, Share: 170 * mib}, now.Add(time.Duration(i)*time.Second))
+	}
+	expect(t, c, now.Add(5*time.Second), g, Resume{Trigger: Memory})
+	g.Unpause(Resume{Memory})
+	expect(t, c, now.Add(5*time.Second), g, Start{Slot: 0, Generation: 1, Replaces: g.Workers[0].ID, Trigger: Memory})
 	if !f.Release() {
 		t.Error("nothing was paused")
 	}

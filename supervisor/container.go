@@ -18,11 +18,13 @@ type container interface {
 func (s *Supervisor) contain(c procstats.Container, err error, at, now time.Time) {
 	if err != nil {
 		s.warn("container", "%v: limits of the container are not heeded", err)
+		s.fleet.Contain(s.config.Policy, s.fleet.Container, now) // what the workers have together is known
 		return
 	}
 	s.countKills(c.Events.OOMKill, at, now)
 	s.tellKills(now)
 	if c.Limit.Bytes == 0 {
+		s.fleet.Contain(s.config.Policy, s.fleet.Container, now)
 		return // there is nothing to be read
 	}
 	s.noteLimit(c, now)
