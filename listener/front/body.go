@@ -59,7 +59,17 @@ type upgradedBody struct {
 	conn *conn
 }
 
-func (u *upgradedBody) Read(p []byte) (int, error)  { return u.conn.in.Read(p) }
+// Read fails where the connection was cut, also if the worker, which is told to
+// end at the same time, has closed it first: after a mere end the proxy would wait
+// for the client to end its side as well.
+func (u *upgradedBody) Read(p []byte) (int, error) {
+	n, err := u.conn.in.Read(p)
+	if err == io.EOF && errors.Is(context.Cause(u.exchange.request.Context()), errCut) {
+		err = errCut
+	}
+	return n, err
+}
+
 func (u *upgradedBody) Write(p []byte) (int, error) { return u.conn.Conn.Write(p) }
 
 // CloseWrite tells the worker that the client will send no more.
