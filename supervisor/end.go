@@ -125,6 +125,9 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		Kind: WorkerExited, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation,
 		Trigger: w.Leaving, Status: describeStatus(p.status), Reason: p.oom, Cut: s.cutBy(p, now), CutUpgrades: p.cutUpgrades,
 	}
+	if s.front != nil {
+		s.remove(p) // before it is told: whoever hears of it must not be sent to it any more
+	}
 	served := s.sockets.Addresses()
 	departure := s.fleet.Remove(s.config.Policy, p.id, now)
 	switch departure {
