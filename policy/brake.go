@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// most cycles in a row that did not help before there are no more of them.
+// mostFutile is how many cycles in a row may fail to help before they are paused.
 const mostFutile = 3
 
 // shortLife is how long a worker must have been under its limit for its cycle to

@@ -15,8 +15,8 @@ const marginShare = 50
 const longEvidence = 15 * time.Minute
 
 // foresee reads a worker's trend after a look. Before the pool is known to leak,
-// growth is acted on only if it has been seen for MinUptime, and if it would reach
-// the limit even if it slowed down as much as can be.
+// growth is acted on only if it has been seen for three quarters of MinUptime, and
+// if it would reach the limit even if it slowed down as much as can be.
 func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	evidence := f.learned.evidence(c)
 	w.near, w.grows = w.trend.outlook(now, evidence)
