@@ -1,6 +1,6 @@
 // Package admin serves what operators and their machines read over HTTP:
-// health and metrics. It only ever reads the Status that the supervisor has
-// published, so no request can hold the pool up.
+// health, metrics, the API and the dashboard. It only ever reads the Status that
+// the supervisor has published, so that no reader can hold the pool up.
 package admin
 
 import (
@@ -16,15 +16,43 @@ import (
 // Source is where the pool's state comes from; it is nil before the first.
 type Source interface{ Status() *supervisor.Status }
 
+// Operator changes a pool. Each method returns once the change has begun, or
+// says why it has not: see supervisor.ErrNoRoll and its like.
+type Operator interface {
+	Roll(reason string) (id int, err error) // reads the configuration again first, as HUP does
+	PauseRoll() error
+	ResumeRoll() error
+	AbortRoll() error
+	Cycle(slot int) error
+	Scale(workers int) (before int, err error)
+	Stop()
+}
+
+// Options are what a Server answers from.
+type Options struct {
+	Pool     Pool
+	Operator Operator
+	Metrics  *Metrics
+	Version  string
+	Started  time.Time
+}
+
+// Server answers for a pool, on its admin address and on its control socket.
+type Server struct{ options Options }
+
+// New makes a Server. Nothing is opened yet.
+func New(options Options) *Server { return &Server{options} }
+
 // Serve answers on l until it is closed.
 //
 //	/livez    200 as long as rota itself works
 //	/readyz   200 while at least one worker is ready and rota was not asked to end
 //	/healthz  200 while as many workers are ready as were asked for
 //	/metrics  Prometheus
-func Serve(l net.Listener, source Source, metrics *Metrics) error {
+//	/v1/      see package api
+func (s *Server) Serve(l net.Listener) error {
 	server := &http.Server{
-		Handler: Handler(source, metrics),
+		Handler: s.handler(),
 		// Nothing here takes long; a client that does must not hold a connection.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -38,13 +66,14 @@ func Serve(l net.Listener, source Source, metrics *Metrics) error {
 	return nil
 }
 
-// Handler is what Serve answers with.
-func Handler(source Source, metrics *Metrics) http.Handler {
+func (s *Server) handler() http.Handler {
+	pool := s.options.Pool
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", health(source, func(s *supervisor.Status) string { return "" }))
-	mux.HandleFunc("GET /readyz", health(source, notReady))
-	mux.HandleFunc("GET /healthz", health(source, unhealthy))
-	mux.Handle("GET /metrics", metrics.handler())
+	mux.HandleFunc("GET /livez", health(pool, func(s *supervisor.Status) string { return "" }))
+	mux.HandleFunc("GET /readyz", health(pool, notReady))
+	mux.HandleFunc("GET /healthz", health(pool, unhealthy))
+	mux.Handle("GET /metrics", s.options.Metrics.handler())
+	mux.HandleFunc("GET /v1/status", s.status)
 	return mux
 }
 

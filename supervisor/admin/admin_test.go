@@ -63,14 +63,14 @@ func TestHealth(t *testing.T) {
 		"a surge":                 {&supervisor.Status{Desired: 2, Ready: 3}, 200, 200, 200},
 		"stopping":                {&supervisor.Status{Desired: 2, Ready: 2, Stopping: true}, 200, 503, 503},
 	} {
-		h := Handler(newFixed(t, c.status), NewMetrics(supervisor.AcceptShared))
+		h := handlerOf(newFixed(t, c.status), NewMetrics(supervisor.AcceptShared))
 		for path, want := range map[string]int{"/livez": c.live, "/readyz": c.ready, "/healthz": c.health} {
 			if got, _ := get(t, h, "GET", path); got != want {
 				t.Errorf("%s: %s is %d, want %d", name, path, got, want)
 			}
 		}
 	}
-	h := Handler(newFixed(t, nil), NewMetrics(supervisor.AcceptShared))
+	h := handlerOf(newFixed(t, nil), NewMetrics(supervisor.AcceptShared))
 	if code, _ := get(t, h, "POST", "/livez"); code != http.StatusMethodNotAllowed {
 		t.Errorf("POST is answered with %d", code)
 	}
@@ -99,7 +99,7 @@ func TestMetrics(t *testing.T) {
 	m.Observe(supervisor.Event{Kind: supervisor.WorkerCrashed, Exit: supervisor.ExitCrash})
 	m.Observe(supervisor.Event{Kind: supervisor.RollDone, Trigger: policy.Generation})
 	m.Observe(supervisor.Event{Kind: supervisor.CaptureSkipped, Capture: supervisor.CaptureResultSkipped})
-	code, text := get(t, Handler(pool, m), "GET", "/metrics")
+	code, text := get(t, handlerOf(pool, m), "GET", "/metrics")
 	if code != http.StatusOK {
 		t.Fatalf("%d: %s", code, text)
 	}
@@ -136,4 +136,8 @@ func lint(t *testing.T, text string) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}
+}
+
+func handlerOf(pool Pool, m *Metrics) http.Handler {
+	return New(Options{Pool: pool, Metrics: m}).handler()
 }

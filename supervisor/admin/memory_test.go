@@ -18,7 +18,7 @@ func metricsOf(t *testing.T, st *supervisor.Status, events ...supervisor.Event) 
 	for _, e := range events {
 		m.Observe(e)
 	}
-	_, text := get(t, Handler(pool, m), "GET", "/metrics")
+	_, text := get(t, handlerOf(pool, m), "GET", "/metrics")
 	lint(t, text)
 	return text
 }

@@ -17,7 +17,7 @@ import (
 // series are all lines of a scrape that speak of requests, without histograms' buckets.
 func series(t *testing.T, m *Metrics) []string {
 	t.Helper()
-	_, text := get(t, Handler(newFixed(t, nil), m), "GET", "/metrics")
+	_, text := get(t, handlerOf(newFixed(t, nil), m), "GET", "/metrics")
 	lint(t, text)
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -131,7 +131,7 @@ rota_requests_cut_total{kind="upgrade",slot="0"} 0
 rota_requests_cut_total{kind="request",slot="2"} 2
 rota_requests_cut_total{kind="upgrade",slot="2"} 1`)
 
-	_, text := get(t, Handler(newFixed(t, nil), m), "GET", "/metrics")
+	_, text := get(t, handlerOf(newFixed(t, nil), m), "GET", "/metrics")
 	for _, want := range []string{
 		`rota_http_request_duration_seconds_bucket{le="0.001"} 3`, `rota_http_request_duration_seconds_bucket{le="0.25"} 4`,
 		`rota_http_request_duration_seconds_bucket{le="0.5"} 4`, `rota_http_request_duration_seconds_bucket{le="1"} 9`,
@@ -210,7 +210,7 @@ func TestFrontOfPool(t *testing.T) {
 	pool := fixedFront{newFixed(t, nil), front.New(front.Config{}, front.Hooks{})}
 	m := NewMetrics(supervisor.AcceptFront)
 	m.Watch(pool)
-	_, text := get(t, Handler(pool, m), "GET", "/metrics")
+	_, text := get(t, handlerOf(pool, m), "GET", "/metrics")
 	lint(t, text)
 	for _, want := range []string{"rota_http_queue_length 0", "rota_http_client_connections 0"} {
 		if !strings.Contains(text, want+"\n") {

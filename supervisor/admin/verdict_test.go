@@ -13,7 +13,7 @@ func TestVerdictMetrics(t *testing.T) {
 		pool := newFixed(t, &supervisor.Status{Verdict: v})
 		m := NewMetrics(supervisor.AcceptFront)
 		m.Watch(pool)
-		_, text := get(t, Handler(pool, m), "GET", "/metrics")
+		_, text := get(t, handlerOf(pool, m), "GET", "/metrics")
 		lint(t, text)
 		return text
 	}

@@ -106,7 +106,8 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
-	go func() { _ = admin.Serve(l, sup, metrics) }()
+	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Started: time.Now()})
+	go func() { _ = server.Serve(l) }()
 
 	ended := make(chan int, 1)
 	go func() { ended <- sup.Run(context.Background()) }()

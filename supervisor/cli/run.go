@@ -151,10 +151,11 @@ func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
 	if s.Admin == "" {
 		return nil
 	}
+	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Started: time.Now()})
 	l, err := net.Listen("tcp", s.Admin)
 	if err == nil {
 		go func() {
-			if err := admin.Serve(l, sv.sup, metrics); err != nil {
+			if err := server.Serve(l); err != nil {
 				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
 			}
 		}()
