@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rota/supervisor"
+	"rota/supervisor/admin/control"
 )
 
 // Source is where the pool's state comes from; it is nil before the first.
@@ -65,6 +66,9 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	return nil
 }
+
+// ServeControl answers on the control socket, whose users may change the pool.
+func (s *Server) ServeControl(l *control.Listener) error { return s.Serve(l) }
 
 func (s *Server) handler() http.Handler {
 	pool := s.options.Pool

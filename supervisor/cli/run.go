@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -58,6 +57,11 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	defer access.close(sv.log.warn)
 	failures := newFailures()
 	go failures.write(sv.log)
+	socket, err := sv.openControl(settings)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	metrics := admin.NewMetrics(settings.Config.Accept)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
@@ -85,7 +89,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	if err := sv.serveAdmin(settings, metrics); err != nil {
+	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Started: time.Now()})
+	sv.serveControl(server, socket)
+	if err := sv.serveAdmin(server, settings); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -143,32 +149,6 @@ func workerEnviron(s *Settings, environ []string) []string {
 		}
 	}
 	return environ
-}
-
-// serveAdmin opens the admin address. One that was asked for must be free; the
-// default one may be another pool's, which must not keep this one from serving.
-func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
-	if s.Admin == "" {
-		return nil
-	}
-	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Started: time.Now()})
-	l, err := net.Listen("tcp", s.Admin)
-	if err == nil {
-		go func() {
-			if err := server.Serve(l); err != nil {
-				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
-			}
-		}()
-		sv.log.info("metrics and health", "url", "http://"+l.Addr().String())
-		return nil
-	}
-	for _, v := range s.Values {
-		if v.Name == "admin" && v.Source == fromDefault {
-			sv.log.warn(fmt.Sprintf("no metrics: cannot listen on the default admin address: %v (is another rota running? choose another with --admin)", err))
-			return nil
-		}
-	}
-	return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
 }
 
 // notified is where the signals arrive that rota obeys. SIGCHLD is the
@@ -229,6 +209,7 @@ func (sv *service) reload(roll bool, reason string) {
 	for name, same := range map[string]bool{
 		"watch":      slices.Equal(settings.Watch, sv.started.Watch),
 		"admin":      settings.Admin == sv.started.Admin,
+		"control":    settings.Control == sv.started.Control,
 		"log-format": settings.LogFormat == sv.started.LogFormat,
 		"log-file":   settings.LogFile == sv.started.LogFile,
 		"access-log": settings.AccessLog == sv.started.AccessLog,
