@@ -4,8 +4,10 @@
 package admin
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -17,18 +19,6 @@ import (
 // Source is where the pool's state comes from; it is nil before the first.
 type Source interface{ Status() *supervisor.Status }
 
-// Operator changes a pool. Each method returns once the change has begun, or
-// says why it has not: see supervisor.ErrNoRoll and its like.
-type Operator interface {
-	Roll(reason string) (id int, err error) // reads the configuration again first, as HUP does
-	PauseRoll() error
-	ResumeRoll() error
-	AbortRoll() error
-	Cycle(slot int) error
-	Scale(workers int) (before int, err error)
-	Stop()
-}
-
 // Options are what a Server answers from.
 type Options struct {
 	Pool     Pool
@@ -36,15 +26,32 @@ type Options struct {
 	Metrics  *Metrics
 	Version  string
 	Started  time.Time
+
+	// Of the admin address:
+	Token       *Token       // nil: nobody may change anything there
+	Certificate *Certificate // nil for no TLS
+
+	Warn func(text string) // to the log; nil for nowhere
+	Logs *log.Logger       // of what net/http has to say; nil for standard error
 }
 
 // Server answers for a pool, on its admin address and on its control socket.
-type Server struct{ options Options }
+type Server struct {
+	options  Options
+	refusals refusals
+}
 
 // New makes a Server. Nothing is opened yet.
-func New(options Options) *Server { return &Server{options} }
+func New(options Options) *Server { return &Server{options: options} }
 
-// Serve answers on l until it is closed.
+func (s *Server) warn(text string) {
+	if s.options.Warn != nil {
+		s.options.Warn(text)
+	}
+}
+
+// Serve answers on the admin address until l is closed. Anybody may ask; only the
+// bearer of the token may change anything.
 //
 //	/livez    200 as long as rota itself works
 //	/readyz   200 while at least one worker is ready and rota was not asked to end
@@ -52,14 +59,33 @@ func New(options Options) *Server { return &Server{options} }
 //	/metrics  Prometheus
 //	/v1/      see package api
 func (s *Server) Serve(l net.Listener) error {
+	address, ok := l.Addr().(*net.TCPAddr)
+	return s.serve(l, door{loopback: ok && address.IP.IsLoopback()}, s.options.Certificate)
+}
+
+// ServeControl answers on the control socket, whose users may change the pool.
+func (s *Server) ServeControl(l *control.Listener) error {
+	return s.serve(l, door{control: true}, nil)
+}
+
+func (s *Server) serve(l net.Listener, d door, certificate *Certificate) error {
 	server := &http.Server{
-		Handler: s.handler(),
-		// Nothing here takes long; a client that does must not hold a connection.
+		Handler: &guard{s, d, s.handler()},
+		// Nothing here takes long; a client that does must not hold a connection. How
+		// long a body may take, guard says: a limit on the whole request would end
+		// streams.
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    mostHeader,
+		ConnContext:       attend,
+		ErrorLog:          s.options.Logs,
+		// OPTIONS * is a bad request as any other.
+		DisableGeneralOptionsHandler: true,
+	}
+	l = newCrowd(l, mostConnections)
+	if certificate != nil {
+		l = tls.NewListener(l, certificate.config(s.warn))
 	}
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
@@ -67,10 +93,7 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// ServeControl answers on the control socket, whose users may change the pool.
-func (s *Server) ServeControl(l *control.Listener) error { return s.Serve(l) }
-
-func (s *Server) handler() http.Handler {
+func (s *Server) handler() *http.ServeMux {
 	pool := s.options.Pool
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", health(pool, func(s *supervisor.Status) string { return "" }))
@@ -78,6 +101,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", health(pool, unhealthy))
 	mux.Handle("GET /metrics", s.options.Metrics.handler())
 	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/rolls", s.rolls)
+	mux.HandleFunc("GET /v1/workers/{slot}/explain", s.explain)
+	s.changes(mux)
 	return mux
 }
 

@@ -48,11 +48,25 @@ type Peer struct {
 	PID int // 0 for one of another PID namespace
 }
 
+// String is the peer for people.
+func (p Peer) String() string {
+	if p.PID == 0 {
+		return fmt.Sprintf("user %d over the control socket", p.UID)
+	}
+	return fmt.Sprintf("user %d (process %d) over the control socket", p.UID, p.PID)
+}
+
 // Conn is a connection whose other end is known.
 type Conn struct {
 	net.Conn
 	Peer Peer
 }
+
+// NetConn is the connection itself.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends the direction to the peer.
+func (c *Conn) CloseWrite() error { return c.Conn.(*net.UnixConn).CloseWrite() }
 
 // Listen opens a control socket. Without a path it is in the first of Folders that
 // can be used, named after the process. A socket at path on which nobody answers
