@@ -218,7 +218,8 @@ func (sv *service) take(roll bool, reason string) (id int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
+	_, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}
 	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
