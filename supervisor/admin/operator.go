@@ -103,6 +103,9 @@ func (s *Server) scale(w http.ResponseWriter, r *http.Request) {
 	n := *wanted.Workers
 	s.carryOut(w, r, fmt.Sprintf("scale to %d workers", n), func(*http.Request) (any, error) {
 		before, err := s.options.Operator.Scale(n)
+		if err != nil && !errors.Is(err, supervisor.ErrStopping) { // it is too large
+			err = &api.Error{Code: http.StatusBadRequest, Message: err.Error()}
+		}
 		return api.Scaled{Before: before, Workers: n}, err
 	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"rota/supervisor"
 	"rota/supervisor/admin"
 )
 
@@ -13,8 +14,11 @@ var _ admin.Operator = changer{}
 // wrong with it.
 func (c changer) Roll(reason string) (id int, err error) {
 	id, err = c.sv.take(true, reason)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, &admin.ConfigError{Err: err}
+	case id == 0:
+		return 0, supervisor.ErrStopping
 	}
 	return id, nil
 }

@@ -69,7 +69,7 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newCheck(limit), newDemo(), newDemoServer())
+	root.AddCommand(newCheck(limit), newHealthcheck(), newStop(), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root

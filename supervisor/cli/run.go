@@ -218,7 +218,8 @@ func (sv *service) take(roll bool, reason string) (id int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	_, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	id, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	warnings = append(warnings, sv.readGuards()...)
 	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}

@@ -154,7 +154,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		peer, err := peerOf(conn)
+		peer, err := PeerOf(conn)
 		if err == nil && (peer.UID == os.Geteuid() || peer.UID == 0) {
 			return &Conn{conn, peer}, nil
 		}
@@ -177,8 +177,8 @@ func (l *Listener) Close() error {
 	return l.UnixListener.Close()
 }
 
-// peerOf asks the kernel who has connected.
-func peerOf(conn *net.UnixConn) (Peer, error) {
+// PeerOf asks the kernel who has connected.
+func PeerOf(conn *net.UnixConn) (Peer, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return Peer{}, err
