@@ -20,6 +20,7 @@ import (
 	"rota/listener"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/journal"
 )
 
 // What the demo runs: each worker reaches its limit in about ten seconds,
@@ -84,11 +85,13 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 
 	screen := newScreen(out, isatty.IsTerminal(os.Stdout.Fd()))
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
 	ready := make(chan struct{})
 	sup, err := supervisor.New(settings.Config, supervisor.Options{
 		Environ: WorkerEnviron(os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e)
+			events.Append(e)
 			screen.observe(e)
 			if e.Kind == supervisor.PoolReady {
 				close(ready)
@@ -106,7 +109,8 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
-	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Started: time.Now()})
+	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Journal: events, Started: time.Now()})
+	defer server.End()
 	go func() { _ = server.Serve(l) }()
 
 	ended := make(chan int, 1)

@@ -19,6 +19,7 @@ import (
 	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/journal"
 )
 
 // settleTime is how long a watched file must stay as it is before it counts as
@@ -34,6 +35,7 @@ type service struct {
 	started *Settings // what rota was started with
 
 	sup       *supervisor.Supervisor
+	admin     *admin.Server
 	log       *log
 	reloading sync.Mutex // signals and files may ask at the same time
 }
@@ -59,10 +61,12 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	failures := newFailures()
 	go failures.write(sv.log)
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e) // first: who reads the log may look at them next
+			events.Append(e)
 			sv.log.event(e)
 			if e.Kind == supervisor.LimitChanged {
 				go sv.reload(false, e.Message) // beside the loop, which it asks
@@ -85,7 +89,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	if err := sv.serveAdmin(settings, metrics); err != nil {
+	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, Started: time.Now()})
+	defer sv.admin.End() // who follows the pool learns how it ended
+	if err := sv.serveAdmin(settings); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -147,15 +153,14 @@ func workerEnviron(s *Settings, environ []string) []string {
 
 // serveAdmin opens the admin address. One that was asked for must be free; the
 // default one may be another pool's, which must not keep this one from serving.
-func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
+func (sv *service) serveAdmin(s *Settings) error {
 	if s.Admin == "" {
 		return nil
 	}
-	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Started: time.Now()})
 	l, err := net.Listen("tcp", s.Admin)
 	if err == nil {
 		go func() {
-			if err := server.Serve(l); err != nil {
+			if err := sv.admin.Serve(l); err != nil {
 				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
 			}
 		}()

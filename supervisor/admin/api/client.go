@@ -118,7 +118,7 @@ func (c *Client) Stop(ctx context.Context) error {
 // Asked says which part of the stream of events a client wants.
 type Asked struct {
 	After  uint64    // events with a higher ID; 0 for all that are kept
-	Since  time.Time // and not before this; the zero time for any
+	Since  time.Time // without After, those not before this; the zero time for any
 	Follow bool      // and those to come, until the context ends or each fails
 	Status bool      // with a status each second
 }
