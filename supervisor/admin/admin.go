@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rota/supervisor"
+	"rota/supervisor/admin/history"
 	"rota/supervisor/admin/journal"
 )
 
@@ -36,14 +37,16 @@ type Options struct {
 	Metrics  *Metrics
 	Version  string
 	Started  time.Time
-	Journal  *journal.Journal // what /v1/events tells; nil for nothing
+	Journal  *journal.Journal  // what /v1/events tells; nil for nothing
+	History  *history.Recorder // what /v1/history tells; nil for nothing
 }
 
 // Server answers for a pool, on its admin address and on its control socket.
 type Server struct {
-	options Options
-	streams streams
-	feed    *feed
+	options   Options
+	streams   streams
+	feed      *feed
+	histories chan struct{} // one for each that is being written
 }
 
 // New makes a Server. Nothing is opened yet.
@@ -51,7 +54,10 @@ func New(options Options) *Server {
 	if options.Journal == nil {
 		options.Journal = journal.New(time.Now())
 	}
-	s := &Server{options: options}
+	if options.History == nil {
+		options.History = history.New(options.Journal, false)
+	}
+	s := &Server{options: options, histories: make(chan struct{}, mostHistories)}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
 }
@@ -89,6 +95,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle("GET /metrics", s.options.Metrics.handler())
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/history", s.history)
 	return mux
 }
 

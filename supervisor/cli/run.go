@@ -19,6 +19,7 @@ import (
 	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/history"
 	"rota/supervisor/admin/journal"
 )
 
@@ -62,6 +63,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	go failures.write(sv.log)
 	metrics := admin.NewMetrics(settings.Config.Accept)
 	events := journal.New(time.Now())
+	recorder := history.New(events, settings.Config.Accept == supervisor.AcceptFront)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
@@ -78,6 +80,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		},
 		Answered: func(a front.Answer) {
 			metrics.Answered(a)
+			recorder.Answered(a)
 			access.answered(a)
 			failures.answered(a)
 		},
@@ -89,7 +92,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, Started: time.Now()})
+	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, History: recorder, Started: time.Now()})
 	defer sv.admin.End() // who follows the pool learns how it ended
 	if err := sv.serveAdmin(settings); err != nil {
 		return err
@@ -97,6 +100,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())
+	go recorder.Run(ctx, sv.sup)
 	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
