@@ -211,7 +211,8 @@ func (sv *service) reload(roll bool, reason string) {
 		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
 		return
 	}
-	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
+	_, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}
 	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
