@@ -14,6 +14,8 @@ import (
 
 	"rota/supervisor"
 	"rota/supervisor/admin/control"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // Source is where the pool's state comes from; it is nil before the first.
@@ -26,6 +28,8 @@ type Options struct {
 	Metrics  *Metrics
 	Version  string
 	Started  time.Time
+	Journal  *journal.Journal  // what /v1/events tells; nil for nothing
+	History  *history.Recorder // what /v1/history tells; nil for nothing
 
 	// Of the admin address:
 	Token       *Token       // nil: nobody may change anything there
@@ -37,12 +41,25 @@ type Options struct {
 
 // Server answers for a pool, on its admin address and on its control socket.
 type Server struct {
-	options  Options
-	refusals refusals
+	options   Options
+	streams   streams
+	feed      *feed
+	histories chan struct{} // one for each that is being written
+	refusals  refusals
 }
 
 // New makes a Server. Nothing is opened yet.
-func New(options Options) *Server { return &Server{options: options} }
+func New(options Options) *Server {
+	if options.Journal == nil {
+		options.Journal = journal.New(time.Now())
+	}
+	if options.History == nil {
+		options.History = history.New(options.Journal, false)
+	}
+	s := &Server{options: options, histories: make(chan struct{}, mostHistories)}
+	s.feed = newFeed(options.Journal, s.statusMessage)
+	return s
+}
 
 func (s *Server) warn(text string) {
 	if s.options.Warn != nil {
@@ -78,7 +95,7 @@ func (s *Server) serve(l net.Listener, d door, certificate *Certificate) error {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    mostHeader,
-		ConnContext:       attend,
+		ConnContext:       arrive,
 		ErrorLog:          s.options.Logs,
 		// OPTIONS * is a bad request as any other.
 		DisableGeneralOptionsHandler: true,
@@ -101,6 +118,8 @@ func (s *Server) handler() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", health(pool, unhealthy))
 	mux.Handle("GET /metrics", s.options.Metrics.handler())
 	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/history", s.history)
 	mux.HandleFunc("GET /v1/rolls", s.rolls)
 	mux.HandleFunc("GET /v1/workers/{slot}/explain", s.explain)
 	s.changes(mux)

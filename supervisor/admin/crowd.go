@@ -95,14 +95,16 @@ func (g *guest) work(busy bool) {
 
 type guestKey struct{}
 
-// attend carries a request's connection to its handler.
-func attend(ctx context.Context, conn net.Conn) context.Context {
+// arrive carries a request's connection to its handler, and sets the kernel's
+// limits for it.
+func arrive(ctx context.Context, conn net.Conn) context.Context {
 	for {
 		if g, ok := conn.(*guest); ok {
 			ctx = context.WithValue(ctx, guestKey{}, g)
 		}
 		inner, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
+			bound(conn)
 			return ctx
 		}
 		conn = inner.NetConn()

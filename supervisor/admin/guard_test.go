@@ -335,7 +335,7 @@ func TestCrowd(t *testing.T) {
 	const most = 4
 	c := newCrowd(l, most)
 	hold, held := make(chan struct{}), make(chan struct{}, 1)
-	server := &http.Server{ConnContext: attend, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ConnContext: arrive, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g := r.Context().Value(guestKey{}).(*guest)
 		g.work(true)
 		defer g.work(false)

@@ -18,6 +18,8 @@ import (
 	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // settleTime is how long a watched file must stay as it is before it counts as
@@ -33,6 +35,7 @@ type service struct {
 	started *Settings // what rota was started with
 
 	sup         *supervisor.Supervisor
+	admin       *admin.Server
 	log         *log
 	token       *admin.Token       // nil without any
 	certificate *admin.Certificate // nil without any
@@ -68,10 +71,13 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer socket.Close()
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
+	recorder := history.New(events, settings.Config.Accept == supervisor.AcceptFront)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e) // first: who reads the log may look at them next
+			events.Append(e)
 			sv.log.event(e)
 			if e.Kind == supervisor.LimitChanged {
 				go sv.reload(false, e.Message) // beside the loop, which it asks
@@ -83,6 +89,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		},
 		Answered: func(a front.Answer) {
 			metrics.Answered(a)
+			recorder.Answered(a)
 			access.answered(a)
 			failures.answered(a)
 		},
@@ -94,18 +101,20 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	server := admin.New(admin.Options{
-		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Version: version(), Started: time.Now(),
+	sv.admin = admin.New(admin.Options{
+		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
 		Token: sv.token, Certificate: sv.certificate,
 		Warn: sv.log.warn, Logs: sv.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	})
-	sv.serveControl(server, socket)
-	if err := sv.serveAdmin(server, settings); err != nil {
+	defer sv.admin.End() // who follows the pool learns how it ended
+	sv.serveControl(socket)
+	if err := sv.serveAdmin(settings); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())
+	go recorder.Run(ctx, sv.sup)
 	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.

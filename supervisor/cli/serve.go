@@ -5,7 +5,6 @@ import (
 	"net"
 
 	"rota/supervisor"
-	"rota/supervisor/admin"
 	"rota/supervisor/admin/control"
 )
 
@@ -29,12 +28,12 @@ func (sv *service) openControl(s *Settings) (*control.Listener, error) {
 	return nil, nil
 }
 
-func (sv *service) serveControl(server *admin.Server, socket *control.Listener) {
+func (sv *service) serveControl(socket *control.Listener) {
 	if socket == nil {
 		return
 	}
 	go func() {
-		if err := server.ServeControl(socket); err != nil {
+		if err := sv.admin.ServeControl(socket); err != nil {
 			sv.log.warn(fmt.Sprintf("the control socket %s has failed: %v", socket.Path(), err))
 		}
 	}()
@@ -43,14 +42,14 @@ func (sv *service) serveControl(server *admin.Server, socket *control.Listener) 
 
 // serveAdmin opens the admin address. One that was asked for must be free; the
 // default one may be another pool's, which must not keep this one from serving.
-func (sv *service) serveAdmin(server *admin.Server, s *Settings) error {
+func (sv *service) serveAdmin(s *Settings) error {
 	if s.Admin == "" {
 		return nil
 	}
 	l, err := net.Listen("tcp", s.Admin)
 	if err == nil {
 		go func() {
-			if err := server.Serve(l); err != nil {
+			if err := sv.admin.Serve(l); err != nil {
 				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
 			}
 		}()
