@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"rota/policy"
@@ -96,4 +97,32 @@ type Event struct {
 	Bytes       int64         // that the result takes
 
 	Ready, Desired, Alive int
+}
+
+// Level says how much an event matters. The names are the log's.
+type Level string
+
+// The levels of events, from the least.
+const (
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
+)
+
+// worrying is what an operator should look into, although rota can go on.
+var worrying = []Kind{Warning, StopFirst, MemoryPaused, OOMKill}
+
+// Level says how much the event matters: an error is a failure, and a warning what
+// cost requests or should be looked into.
+func (e *Event) Level() Level {
+	switch {
+	case e.Kind == Note:
+		return LevelDebug
+	case e.Failure:
+		return LevelError
+	case e.Cut+e.CutUpgrades > 0 || e.Exit == ExitOOM || slices.Contains(worrying, e.Kind):
+		return LevelWarn
+	}
+	return LevelInfo
 }

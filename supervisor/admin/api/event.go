@@ -5,7 +5,7 @@ import "time"
 // Event is one thing that happened, with its numbers and the state of the pool
 // just after it. It is what the log has a line for.
 type Event struct {
-	ID         uint64    `json:"id"` // rises by one; Last-Event-ID of the stream
+	ID         uint64    `json:"id"` // rises by one, and over a restart of rota by more; Last-Event-ID of the stream
 	Time       time.Time `json:"time"`
 	Kind       string    `json:"kind"`              // as in the log: "worker ready", "cycle done"
 	Level      string    `json:"level"`             // debug, info, warn or error
