@@ -92,7 +92,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, History: recorder, Started: time.Now()})
+	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Journal: events, History: recorder, Started: time.Now()})
 	defer sv.admin.End() // who follows the pool learns how it ended
 	if err := sv.serveAdmin(settings); err != nil {
 		return err
