@@ -46,6 +46,7 @@ type Server struct {
 	feed      *feed
 	histories chan struct{} // one for each that is being written
 	refusals  refusals
+	patience  time.Duration // with a stream's client; see streamPatience
 }
 
 // New makes a Server. Nothing is opened yet.
@@ -56,7 +57,7 @@ func New(options Options) *Server {
 	if options.History == nil {
 		options.History = history.New(options.Journal, false)
 	}
-	s := &Server{options: options, histories: make(chan struct{}, mostHistories)}
+	s := &Server{options: options, histories: make(chan struct{}, mostHistories), patience: streamPatience}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
 }
