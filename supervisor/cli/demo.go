@@ -106,7 +106,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
-	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Started: time.Now()})
+	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Version: version(), Started: time.Now()})
 	go func() { _ = server.Serve(l) }()
 
 	ended := make(chan int, 1)

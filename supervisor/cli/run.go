@@ -151,7 +151,7 @@ func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
 	if s.Admin == "" {
 		return nil
 	}
-	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Started: time.Now()})
+	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Started: time.Now()})
 	l, err := net.Listen("tcp", s.Admin)
 	if err == nil {
 		go func() {
