@@ -67,6 +67,9 @@ func (o Options) header(b *strings.Builder, s *api.Status) {
 // memory says what all workers cost, of what they may.
 func (o Options) memory(b *strings.Builder, s *api.Status) {
 	m := &s.Memory
+	if slices.ContainsFunc(s.Workers, func(w api.Worker) bool { return w.Memory.Denied }) {
+		o.fact(b, "denied", yellow, "not all memory of every worker may be read, and private memory is an upper bound (<): run rota and its workers as one user")
+	}
 	if m.TotalBytes == nil {
 		o.fact(b, "memory", plain, "of all workers together is not known: that of one cannot be read, or was not yet")
 		return

@@ -16,16 +16,16 @@ var states = map[string]style{"starting": cyan, "ready": green, "draining": yell
 func workers(s *api.Status, o Options) *table {
 	slot := &column{title: "SLOT"}
 	pid := &column{title: "PID", rank: 3}
-	state := &column{title: "STATE", left: true, wide: len("starting")} // so that columns do not come and go with it
+	state := &column{title: "STATE", left: true, wide: len("starting")} // columns should not come and go with a state
 	generation := &column{title: "GEN", rank: 9}
-	up := &column{title: "UP", rank: 4}
+	up := &column{title: "UP", rank: 4, wide: len("12h34m")}
 	rss := &column{title: "RSS", rank: 11}
 	pss := &column{title: "PSS", rank: 1}
 	private := &column{title: "PRIVATE"}
 	shared := &column{title: "SHARED", rank: 12}
 	growth := &column{title: "GROWTH/H", rank: 8}
 	limit := &column{title: "TO LIMIT", rank: 2}
-	cpu := &column{title: "CPU", rank: 5}
+	cpu := &column{title: "CPU", rank: 5, wide: len("100%")}
 	requests := &column{title: "REQUESTS", rank: 6}
 	flight := &column{title: "BUSY", rank: 7}
 	last := &column{title: "LAST CYCLE", left: true, rank: 10}
@@ -54,7 +54,11 @@ func workers(s *api.Status, o Options) *table {
 		why.add(reason, plain)
 		sum.add(w)
 	}
-	t := &table{label: "all, shared memory once", columns: []*column{slot, pid, state, generation, up,
+	label := "all, shared memory once"
+	if s.Memory.TotalBytes == nil {
+		label = "all"
+	}
+	t := &table{label: label, columns: []*column{slot, pid, state, generation, up,
 		rss, pss, private, shared, growth, limit, cpu, requests, flight, last, why}}
 	rss.total.text = Size(float64(s.Memory.RSSBytes))
 	pss.total.text = size(s.Memory.TotalBytes)
