@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/admin/control"
 	"rota/supervisor/cli/view"
 )
 
@@ -39,7 +40,7 @@ func newOperator(cmd *cobra.Command, do func(ctx context.Context, o *operator, a
 	cmd.Flags().StringVar(&o.control, "control", "", "socket of the pool (ROTA_CONTROL, else the one that runs)")
 	cmd.Flag("control").Value = pathValue{cmd.Flag("control").Value}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		client, err := findPool(o.control)
+		client, err := control.Find(o.control)
 		if err != nil {
 			return &ExitError{exitUnreachable, err}
 		}
@@ -51,17 +52,6 @@ func newOperator(cmd *cobra.Command, do func(ctx context.Context, o *operator, a
 	cmd.DisableFlagsInUseLine = true
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	return cmd
-}
-
-// findPool is a client of the pool behind a socket.
-func findPool(socket string) (*api.Client, error) {
-	if socket == "" {
-		socket = os.Getenv("ROTA_CONTROL")
-	}
-	if socket == "" {
-		return nil, errors.New("no running rota found: give the path of its socket with --control")
-	}
-	return api.NewClient(socket), nil
 }
 
 // outcome gives an error its exit code: that of the signal that ended a command,

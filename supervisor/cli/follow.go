@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"rota/supervisor/admin/api"
@@ -49,7 +50,8 @@ func (f *follower) run(ctx context.Context) error {
 			return ctx.Err()
 		case err == nil && !f.asked.Follow:
 			return nil
-		case errors.As(err, &refused), errors.As(err, &syntax), errors.As(err, &other):
+		case errors.As(err, &refused) && (refused.Code != http.StatusServiceUnavailable || f.asked.After == 0),
+			errors.As(err, &syntax), errors.As(err, &other):
 			return err
 		case f.began.IsZero():
 			return err // there was no pool to begin with

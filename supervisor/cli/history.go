@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"rota/supervisor/admin/api"
 	"rota/supervisor/cli/view"
 )
 
@@ -27,13 +30,9 @@ the last minutes finely. --csv is all of it for a spreadsheet, in bytes.`,
 			from = time.Now().Add(-since)
 		}
 		if csv {
-			query := url.Values{"format": {"csv"}}
-			if !from.IsZero() {
-				query.Set("since", from.Format(time.RFC3339Nano))
-			}
-			return o.client.Copy(ctx, o.screen.out, "/v1/history?"+query.Encode())
+			return o.client.Copy(ctx, o.screen.out, historyPath(from, url.Values{"format": {"csv"}}))
 		}
-		h, err := o.client.History(ctx, from)
+		h, err := o.history(ctx, from)
 		if err != nil {
 			return err
 		}
@@ -43,4 +42,40 @@ the last minutes finely. --csv is all of it for a spreadsheet, in bytes.`,
 	cmd.Flags().BoolVar(&csv, "csv", false, "every point, as comma-separated values")
 	cmd.Flags().Var(spanValue{&since}, "since", "only the time since then, like 30m (all that is kept)")
 	return cmd
+}
+
+func historyPath(since time.Time, query url.Values) string {
+	if !since.IsZero() {
+		query.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return "/v1/history?" + query.Encode()
+}
+
+// history is what is drawn in a terminal: no finer than that can show, since a day
+// of a large pool, second by second, is many megabytes.
+func (o *operator) history(ctx context.Context, since time.Time) (*api.History, error) {
+	status, err := o.client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from := since
+	if from.Before(status.StartedAt) {
+		from = status.StartedAt
+	}
+	step := "1"
+	switch span := time.Since(from); {
+	case span > 3*time.Hour:
+		step = "60"
+	case span > 15*time.Minute:
+		step = "10"
+	}
+	var body bytes.Buffer
+	if err := o.client.Copy(ctx, &body, historyPath(since, url.Values{"step": {step}})); err != nil {
+		return nil, err
+	}
+	h := new(api.History)
+	if err := json.Unmarshal(body.Bytes(), h); err != nil {
+		return nil, fmt.Errorf("cannot read the history of rota at %s (is it of another version?): %w", o.client.Socket(), err)
+	}
+	return h, nil
 }

@@ -12,8 +12,8 @@ import (
 	"rota/supervisor/cli/view"
 )
 
-// lookAgain is how often a command that waits asks although nothing was heard.
-const lookAgain = time.Second
+// pollInterval is how often a command that waits asks although nothing was heard.
+const pollInterval = time.Second
 
 // errWaitOver is the cause of a context that --timeout ended.
 var errWaitOver = errors.New("the time is over")
@@ -62,7 +62,7 @@ func (o *operator) watch(ctx context.Context, since time.Time, heard func(*api.E
 	}}
 	// Its end is no end of the waiting: done is asked all the same.
 	go f.run(ctx)
-	ticker := time.NewTicker(lookAgain)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	var lost time.Time
 	for {
