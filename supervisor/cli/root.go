@@ -20,7 +20,7 @@ func Main(args []string) int {
 		launch.Shim()
 	}
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(lessFlags(args))
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
 
@@ -69,7 +69,9 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newCheck(limit), newHealthcheck(), newStop(), newDemo(), newDemoServer())
+	root.AddCommand(newStatus(), newExplain(), newEvents(), newHistory(),
+		newRoll(), newCycle(), newScale(), newStop(), newHealthcheck(),
+		newCheck(limit), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root
