@@ -61,11 +61,13 @@ on a schedule, while the requests in flight finish.`,
 			}
 			return run(cmd.Context(), cmd.Flags(), command, limit)
 		},
+		Version:               version(),
 		DisableFlagsInUseLine: true,
 		SilenceErrors:         true,
 		SilenceUsage:          true,
 		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
 	root.AddCommand(newCheck(limit), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
