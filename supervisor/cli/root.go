@@ -20,6 +20,7 @@ func Main(args []string) int {
 		launch.Shim()
 	}
 	root := newRoot()
+	prepareCompletion(root, args)
 	root.SetArgs(args)
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
@@ -69,7 +70,7 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newCheck(limit), newDemo(), newDemoServer())
+	root.AddCommand(newCheck(limit), newTop(), newCompletion(), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root
