@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rota/supervisor"
+	"rota/supervisor/admin/dashboard"
 )
 
 // Source is where the pool's state comes from; it is nil before the first.
@@ -45,6 +46,7 @@ func New(options Options) *Server { return &Server{options} }
 
 // Serve answers on l until it is closed.
 //
+//	/         the dashboard
 //	/livez    200 as long as rota itself works
 //	/readyz   200 while at least one worker is ready and rota was not asked to end
 //	/healthz  200 while as many workers are ready as were asked for
@@ -74,6 +76,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", health(pool, unhealthy))
 	mux.Handle("GET /metrics", s.options.Metrics.handler())
 	mux.HandleFunc("GET /v1/status", s.status)
+	dashboard.New(s.current).Mount(mux)
 	return mux
 }
 
