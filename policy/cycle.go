@@ -42,7 +42,7 @@ func begin(c Config, now time.Time, f *Fleet, w *Worker, why cause) []Action {
 	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
 		noRoom := f.noRoom(c, now)
 		if noRoom == "" {
-			return []Action{Start{Slot: w.Slot, Generation: f.Generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
+			return []Action{Start{Slot: w.Slot, Generation: f.release(w.Slot), Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
 		}
 		if f.whole() && (f.Count(Ready) > 1 || f.Desired == 1) {
 			return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason, NoRoom: noRoom}}
@@ -113,20 +113,29 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure u
 	return worst, why, unsure
 }
 
-// dueFor tells why a worker is due for another reason than memory. A roll, which
-// somebody waits for, comes before age, which can wait.
+// dueFor tells why a worker is due for another reason than memory. Who is asked
+// for by itself comes first. A roll, which somebody waits for, comes before age,
+// which can wait.
 func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	switch {
-	case f.Roll != nil && f.Roll.covers(*w):
+	case w.Recalled:
+		return cause{Operator, "an operator asked for it", 0}, true
+	case f.Roll != nil && !f.Roll.Paused && f.Roll.covers(*w):
 		return cause{f.Roll.Trigger, f.Roll.Reason, 1}, true
-	case !w.Due.IsZero() && !now.Before(w.Due):
+	case w.aged(now):
 		return cause{Age, fmt.Sprintf("%s old, of at most %s",
 			now.Sub(w.ReadyAt).Round(time.Millisecond), c.RestartInterval), 2}, true
-	case c.MaxRequests > 0 && w.Spent:
+	case w.spent(c):
 		return cause{Requests, fmt.Sprintf("it has had %d requests", c.MaxRequests), 2}, true
 	}
 	return cause{}, false
 }
+
+// aged tells whether a worker is as old as it may become.
+func (w *Worker) aged(now time.Time) bool { return !w.Due.IsZero() && !now.Before(w.Due) }
+
+// spent tells whether a worker has had as many requests as it may have.
+func (w *Worker) spent(c Config) bool { return c.MaxRequests > 0 && w.Spent }
 
 // staleAfter is how old an exact look may be that a cycle for memory hangs on.
 const staleAfter = time.Minute

@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"rota/supervisor"
+	"rota/supervisor/admin/control"
 	"rota/supervisor/admin/dashboard"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // Source is where the pool's state comes from; it is nil before the first.
@@ -36,13 +39,30 @@ type Options struct {
 	Metrics  *Metrics
 	Version  string
 	Started  time.Time
+	Journal  *journal.Journal  // what /v1/events tells; nil for nothing
+	History  *history.Recorder // what /v1/history tells; nil for nothing
 }
 
 // Server answers for a pool, on its admin address and on its control socket.
-type Server struct{ options Options }
+type Server struct {
+	options   Options
+	streams   streams
+	feed      *feed
+	histories chan struct{} // one for each that is being written
+}
 
 // New makes a Server. Nothing is opened yet.
-func New(options Options) *Server { return &Server{options} }
+func New(options Options) *Server {
+	if options.Journal == nil {
+		options.Journal = journal.New(time.Now())
+	}
+	if options.History == nil {
+		options.History = history.New(options.Journal, false)
+	}
+	s := &Server{options: options, histories: make(chan struct{}, mostHistories)}
+	s.feed = newFeed(options.Journal, s.statusMessage)
+	return s
+}
 
 // Serve answers on l until it is closed.
 //
@@ -61,12 +81,16 @@ func (s *Server) Serve(l net.Listener) error {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       bound,
 	}
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
+
+// ServeControl answers on the control socket, whose users may change the pool.
+func (s *Server) ServeControl(l *control.Listener) error { return s.Serve(l) }
 
 func (s *Server) handler() http.Handler {
 	pool := s.options.Pool
@@ -76,6 +100,8 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", health(pool, unhealthy))
 	mux.Handle("GET /metrics", s.options.Metrics.handler())
 	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/history", s.history)
 	dashboard.New(s.current).Mount(mux)
 	return mux
 }

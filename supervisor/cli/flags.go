@@ -18,6 +18,7 @@ type setting struct {
 	repeats bool // may be given more than once, and be a list in the file
 	splits  bool // one text holds several, between commas
 	pairs   bool // may be a mapping in the file
+	bare    bool // is true where it is given without a value
 
 	// set takes one text into the settings and returns it as it is to be
 	// shown. Its error names the text and the remedy, not the setting.
@@ -128,6 +129,16 @@ var schema = []*setting{
 		usage: "read settings from a YAML file; its keys are named like the flags"},
 	{group: groupAround, name: "admin", kind: "ADDR", def: "127.0.0.1:9797", set: setAdmin,
 		usage: "health, metrics and dashboard; off for none"},
+	{group: groupAround, name: "admin-token-file", kind: "PATH", unset: "none", set: setAdminTokenFile,
+		usage: "let whoever sends the first line of this file as a bearer token change the pool over admin; without it, admin only tells"},
+	{group: groupAround, name: "admin-tls-cert", kind: "PATH", unset: "none", set: setAdminTLSCert,
+		usage: "certificate, and those that it was signed with, for TLS on admin"},
+	{group: groupAround, name: "admin-tls-key", kind: "PATH", unset: "none", set: setAdminTLSKey,
+		usage: "its key"},
+	{group: groupAround, name: "admin-insecure", kind: "bool", bare: true, def: "false", set: setAdminInsecure,
+		usage: "take the token on other than a loopback address without TLS too, where others on the way can read it"},
+	{group: groupAround, name: "control", kind: "PATH|off", unset: "the runtime folder", set: setControl,
+		usage: "socket through which rota status, roll and the like reach this pool (default PID.sock in $XDG_RUNTIME_DIR/rota, /run/rota or rota-UID in the temporary folder)"},
 	{group: groupAround, name: "log-level", kind: "LEVEL", def: "info", set: setLogLevel,
 		usage: "trace, debug, info, warn or error"},
 	{group: groupAround, name: "log-format", kind: "FORMAT", def: "text", set: setLogFormat,
@@ -148,7 +159,10 @@ func addFlags(fs *pflag.FlagSet) {
 	// that whoever forgets the -- is told so, and not about an unknown flag.
 	fs.SetInterspersed(false)
 	for _, s := range schema {
-		fs.VarP(&flagValue{setting: s}, s.name, s.short, s.usage)
+		flag := fs.VarPF(&flagValue{setting: s}, s.name, s.short, s.usage)
+		if s.bare {
+			flag.NoOptDefVal = "true"
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -19,6 +18,8 @@ import (
 	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // settleTime is how long a watched file must stay as it is before it counts as
@@ -34,6 +35,7 @@ type service struct {
 	started *Settings // what rota was started with
 
 	sup       *supervisor.Supervisor
+	admin     *admin.Server
 	log       *log
 	reloading sync.Mutex // signals and files may ask at the same time
 }
@@ -58,11 +60,19 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	defer access.close(sv.log.warn)
 	failures := newFailures()
 	go failures.write(sv.log)
+	socket, err := sv.openControl(settings)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
+	recorder := history.New(events, settings.Config.Accept == supervisor.AcceptFront)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e) // first: who reads the log may look at them next
+			events.Append(e)
 			sv.log.event(e)
 			if e.Kind == supervisor.LimitChanged {
 				go sv.reload(false, e.Message) // beside the loop, which it asks
@@ -74,6 +84,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		},
 		Answered: func(a front.Answer) {
 			metrics.Answered(a)
+			recorder.Answered(a)
 			access.answered(a)
 			failures.answered(a)
 		},
@@ -85,12 +96,16 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	if err := sv.serveAdmin(settings, metrics); err != nil {
+	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now()})
+	defer sv.admin.End() // who follows the pool learns how it ended
+	sv.serveControl(socket)
+	if err := sv.serveAdmin(settings); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())
+	go recorder.Run(ctx, sv.sup)
 	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
@@ -145,32 +160,6 @@ func workerEnviron(s *Settings, environ []string) []string {
 	return environ
 }
 
-// serveAdmin opens the admin address. One that was asked for must be free; the
-// default one may be another pool's, which must not keep this one from serving.
-func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
-	if s.Admin == "" {
-		return nil
-	}
-	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Started: time.Now()})
-	l, err := net.Listen("tcp", s.Admin)
-	if err == nil {
-		go func() {
-			if err := server.Serve(l); err != nil {
-				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
-			}
-		}()
-		sv.log.info("metrics and health", "url", "http://"+l.Addr().String())
-		return nil
-	}
-	for _, v := range s.Values {
-		if v.Name == "admin" && v.Source == fromDefault {
-			sv.log.warn(fmt.Sprintf("no metrics: cannot listen on the default admin address: %v (is another rota running? choose another with --admin)", err))
-			return nil
-		}
-	}
-	return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
-}
-
 // notified is where the signals arrive that rota obeys. SIGCHLD is the
 // supervisor's.
 func notified() chan os.Signal {
@@ -222,13 +211,15 @@ func (sv *service) reload(roll bool, reason string) {
 		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
 		return
 	}
-	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
+	_, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}
 	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
 	for name, same := range map[string]bool{
 		"watch":      slices.Equal(settings.Watch, sv.started.Watch),
 		"admin":      settings.Admin == sv.started.Admin,
+		"control":    settings.Control == sv.started.Control,
 		"log-format": settings.LogFormat == sv.started.LogFormat,
 		"log-file":   settings.LogFile == sv.started.LogFile,
 		"access-log": settings.AccessLog == sv.started.AccessLog,
