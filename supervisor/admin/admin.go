@@ -14,6 +14,7 @@ import (
 
 	"rota/supervisor"
 	"rota/supervisor/admin/control"
+	"rota/supervisor/admin/dashboard"
 	"rota/supervisor/admin/history"
 	"rota/supervisor/admin/journal"
 )
@@ -71,6 +72,7 @@ func (s *Server) warn(text string) {
 // Serve answers on the admin address until l is closed. Anybody may ask; only the
 // bearer of the token may change anything.
 //
+//	/         the dashboard
 //	/livez    200 as long as rota itself works
 //	/readyz   200 while at least one worker is ready and rota was not asked to end
 //	/healthz  200 while as many workers are ready as were asked for
@@ -124,6 +126,7 @@ func (s *Server) handler() *http.ServeMux {
 	mux.HandleFunc("GET /v1/rolls", s.rolls)
 	mux.HandleFunc("GET /v1/workers/{slot}/explain", s.explain)
 	s.changes(mux)
+	dashboard.New(s.current).Mount(mux)
 	return mux
 }
 
