@@ -28,6 +28,10 @@ type Status struct {
 	Memory int64
 	// Budget is what they may cost together; 0 for no limit.
 	Budget int64
+	// MaxMemory is what one worker may have in bytes before it is cycled, in the
+	// measure that MemoryMetric names; 0 for no limit.
+	MaxMemory    int64
+	MemoryMetric string
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
 	// Verdict is what the workers' memory does; Causes what they hold of it and do not
@@ -82,6 +86,7 @@ func (s *Supervisor) publish(now time.Time) {
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil,
 		SampleDuration: s.sampleCost, Container: s.contained,
 		Memory: f.Total(), Budget: s.config.Policy.MaxTotalMemory, Paused: maps.Clone(f.Brakes),
+		MaxMemory: s.config.Policy.MaxMemory, MemoryMetric: s.config.Policy.MemoryMetric,
 		Workers: make([]WorkerStatus, 0, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {

@@ -41,7 +41,12 @@ type Options struct {
 type Server struct{ options Options }
 
 // New makes a Server. Nothing is opened yet.
-func New(options Options) *Server { return &Server{options} }
+func New(options Options) *Server {
+	if options.Metrics != nil {
+		options.Metrics.self.release(options.Version)
+	}
+	return &Server{options}
+}
 
 // Serve answers on l until it is closed.
 //

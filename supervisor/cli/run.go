@@ -34,6 +34,7 @@ type service struct {
 	started *Settings // what rota was started with
 
 	sup       *supervisor.Supervisor
+	metrics   *admin.Metrics
 	log       *log
 	reloading sync.Mutex // signals and files may ask at the same time
 }
@@ -85,6 +86,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
+	sv.metrics = metrics
 	if err := sv.serveAdmin(settings, metrics); err != nil {
 		return err
 	}
@@ -218,6 +220,7 @@ func (sv *service) reload(roll bool, reason string) {
 	sv.reloading.Lock()
 	defer sv.reloading.Unlock()
 	settings, err := sv.load()
+	sv.metrics.Reloaded(err == nil)
 	if err != nil {
 		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
 		return
