@@ -58,6 +58,9 @@ func New(options Options) *Server {
 	if options.History == nil {
 		options.History = history.New(options.Journal, false)
 	}
+	if options.Metrics != nil {
+		options.Metrics.self.release(options.Version)
+	}
 	s := &Server{options: options, histories: make(chan struct{}, mostHistories), patience: streamPatience}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
