@@ -131,9 +131,9 @@ func proveEnd(t *testing.T, p *pool, workers int) {
 }
 
 // quiet keeps the runtimes from writing beside what they run, and from asking
-// the network.
+// the network. They are not killed either because a busy machine ends them slowly.
 func quiet(t testing.TB) option {
-	return withEnv("PYTHONDONTWRITEBYTECODE=1", "npm_config_update_notifier=false", "npm_config_offline=true",
+	return withEnv(fmt.Sprintf("ROTA_STOP_TIMEOUT=%s", patience), "PYTHONDONTWRITEBYTECODE=1", "npm_config_update_notifier=false", "npm_config_offline=true",
 		"npm_config_cache="+filepath.Join(t.TempDir(), "npm"), "npm_config_loglevel=error")
 }
 
