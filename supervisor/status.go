@@ -21,6 +21,7 @@ type Status struct {
 	Accept     string
 	Listeners  []string
 	Stopping   bool
+	Rolling    bool
 	EverReady  bool   // as many workers were ready as were wanted, once
 	Missing    string // why fewer are, as far as is known; empty if enough are
 	Workers    []WorkerStatus
@@ -35,9 +36,10 @@ type Status struct {
 	Memory int64
 	// Budget is what they may cost together; 0 for no limit.
 	Budget int64
-	// Limit is what one of them may have, by Metric (private, rss or pss); 0 for no limit.
-	Limit  int64
-	Metric string
+	// MaxMemory is what one worker may have in bytes before it is cycled, in the
+	// measure that MemoryMetric names; 0 for no limit.
+	MaxMemory    int64
+	MemoryMetric string
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
 	// Verdict is what the workers' memory does; Causes what they hold of it and do not
@@ -108,10 +110,10 @@ func (s *Supervisor) publish(now time.Time) {
 	f, p := s.fleet, s.config.Policy
 	st := &Status{
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
-		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
+		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil, EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
 		SampleDuration: s.sampleCost, Container: s.contained,
-		Memory: f.Total(), Budget: p.MaxTotalMemory, Limit: p.MaxMemory, Metric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
+		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
 		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {
