@@ -14,6 +14,7 @@ import (
 
 	"rota/supervisor"
 	"rota/supervisor/admin/control"
+	"rota/supervisor/admin/dashboard"
 	"rota/supervisor/admin/history"
 	"rota/supervisor/admin/journal"
 )
@@ -46,6 +47,7 @@ type Server struct {
 	feed      *feed
 	histories chan struct{} // one for each that is being written
 	refusals  refusals
+	patience  time.Duration // with a stream's client; see streamPatience
 }
 
 // New makes a Server. Nothing is opened yet.
@@ -56,7 +58,10 @@ func New(options Options) *Server {
 	if options.History == nil {
 		options.History = history.New(options.Journal, false)
 	}
-	s := &Server{options: options, histories: make(chan struct{}, mostHistories)}
+	if options.Metrics != nil {
+		options.Metrics.self.release(options.Version)
+	}
+	s := &Server{options: options, histories: make(chan struct{}, mostHistories), patience: streamPatience}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
 }
@@ -70,6 +75,7 @@ func (s *Server) warn(text string) {
 // Serve answers on the admin address until l is closed. Anybody may ask; only the
 // bearer of the token may change anything.
 //
+//	/         the dashboard
 //	/livez    200 as long as rota itself works
 //	/readyz   200 while at least one worker is ready and rota was not asked to end
 //	/healthz  200 while as many workers are ready as were asked for
@@ -123,6 +129,7 @@ func (s *Server) handler() *http.ServeMux {
 	mux.HandleFunc("GET /v1/rolls", s.rolls)
 	mux.HandleFunc("GET /v1/workers/{slot}/explain", s.explain)
 	s.changes(mux)
+	dashboard.New(s.current).Mount(mux)
 	return mux
 }
 

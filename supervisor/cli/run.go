@@ -35,6 +35,7 @@ type service struct {
 	started *Settings // what rota was started with
 
 	sup         *supervisor.Supervisor
+	metrics     *admin.Metrics
 	admin       *admin.Server
 	log         *log
 	token       *admin.Token       // nil without any
@@ -101,6 +102,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
+	sv.metrics = metrics
 	sv.admin = admin.New(admin.Options{
 		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
 		Token: sv.token, Certificate: sv.certificate,
@@ -224,6 +226,7 @@ func (sv *service) take(roll bool, reason string) (id int, err error) {
 	sv.reloading.Lock()
 	defer sv.reloading.Unlock()
 	settings, err := sv.load()
+	sv.metrics.Reloaded(err == nil)
 	if err != nil {
 		return 0, err
 	}

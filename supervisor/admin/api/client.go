@@ -260,6 +260,26 @@ func message(name string, data []byte) (m Message, known bool, err error) {
 	return m, true, nil
 }
 
+// Copy writes the answer to a GET as it is.
+func (c *Client) Copy(ctx context.Context, w io.Writer, path string) error {
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return refusal(answer)
+	}
+	if _, err := io.Copy(w, answer.Body); err != nil {
+		return fmt.Errorf("cannot pass on what rota at %s says: %w", c.socket, err)
+	}
+	return nil
+}
+
 // ask sends a request and reads its answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, body any) (*T, error) {
 	var text []byte
