@@ -180,7 +180,7 @@ func TestStopCommand(t *testing.T) {
 	p := site.start([]string{"-w", "1", "--drain-timeout", "1m"})
 	p.awaitKind("pool ready", 1)
 	held := site.hold(time.Second)
-	if e := p.ask("stop", "--wait", "--timeout", "20ms"); e.code != 124 || !strings.Contains(e.stderr, "within 20ms") {
+	if e := p.ask("stop", "--wait", "--timeout", "20ms"); e.code != 124 || !strings.Contains(e.stderr, "not over after 20ms") {
 		t.Errorf("with too little time: %d %s", e.code, e.stderr)
 	}
 	by := p.awaitKind("operator asked", 1)

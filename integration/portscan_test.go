@@ -211,6 +211,7 @@ func TestPortScan(t *testing.T) {
 			if flags == nil {
 				scans = append(scans, scan{t, "unix", p.control(), "rota", true})
 			}
+			p.isHealth("/healthz", 200, "ok") // what is told may lag behind the log
 			before := lasting(t, p)
 			for _, s := range scans {
 				s.run() // what is made once is made
