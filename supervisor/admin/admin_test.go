@@ -30,7 +30,7 @@ func (f fixed) Explain(int) (supervisor.Explanation, error) {
 	return supervisor.Explanation{}, supervisor.ErrNoWorker
 }
 
-func newFixed(t *testing.T, st *supervisor.Status) fixed {
+func newFixed(t testing.TB, st *supervisor.Status) fixed {
 	t.Helper()
 	a, err := listener.ParseAddress("unix:" + t.TempDir() + "/s")
 	if err != nil {
