@@ -32,7 +32,12 @@ func (f fixed) Explain(int) (supervisor.Explanation, error) {
 
 func newFixed(t testing.TB, st *supervisor.Status) fixed {
 	t.Helper()
-	a, err := listener.ParseAddress("unix:" + t.TempDir() + "/s")
+	return newFixedOn(t, st, "unix:"+t.TempDir()+"/s")
+}
+
+func newFixedOn(t testing.TB, st *supervisor.Status, address string) fixed {
+	t.Helper()
+	a, err := listener.ParseAddress(address)
 	if err != nil {
 		t.Fatal(err)
 	}
