@@ -79,9 +79,6 @@ func (f *feed) read() ([]byte, <-chan struct{}) {
 	return f.frame, f.news
 }
 
-// now is the status for somebody who wants it once.
-func (f *feed) now() []byte { return f.encode() }
-
 // run writes the status down until stop is closed.
 func (f *feed) run(stop <-chan struct{}) {
 	timer := time.NewTimer(feedEvery)
