@@ -96,17 +96,24 @@ func (f *feed) run(stop <-chan struct{}) {
 			return
 		}
 		news = f.journal.News()
-		frame := f.encode()
-		last = time.Now()
-		timer.Reset(feedEvery)
-		f.mu.Lock()
-		if f.stop != stop { // all have left meanwhile
-			f.mu.Unlock()
+		if !f.tell(stop) {
 			return
 		}
-		f.frame = frame
-		close(f.news)
-		f.news = make(chan struct{})
-		f.mu.Unlock()
+		last = time.Now()
+		timer.Reset(feedEvery)
 	}
+}
+
+// tell writes the status down and wakes the streams; false if all have left.
+func (f *feed) tell(stop <-chan struct{}) bool {
+	frame := f.encode()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stop != stop {
+		return false
+	}
+	f.frame = frame
+	close(f.news)
+	f.news = make(chan struct{})
+	return true
 }
