@@ -27,7 +27,10 @@ const (
 	RollDone       Kind = "roll done"
 	RollFailed     Kind = "roll failed"
 	RollSuperseded Kind = "roll superseded" // by another that began meanwhile
-	PoolReady      Kind = "pool ready"      // as many workers are ready as were asked for, for the first time
+	RollPaused     Kind = "roll paused"     // it begins no more cycles
+	RollResumed    Kind = "roll resumed"
+	RollAborted    Kind = "roll aborted"
+	PoolReady      Kind = "pool ready" // as many workers are ready as were asked for, for the first time
 	PoolScaled     Kind = "pool scaled"
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"
@@ -43,6 +46,8 @@ const (
 	LimitChanged   Kind = "container limit changed"   // what is a share of it should be settled anew
 	Note           Kind = "note"                      // for whoever looks for the reason of something
 	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what bloat is
+	OperatorAsked  Kind = "operator asked"            // for what the message says; the reason has who it was
+	OperatorDenied Kind = "operator denied"           // so that nothing was done
 	Warning        Kind = "warning"
 )
 
@@ -81,6 +86,7 @@ type Event struct {
 	PID         int
 	Generation  int
 	Trigger     policy.Trigger
+	Roll        int           // the id of the roll that something happened to; 0 for none
 	Reason      string        // the numbers behind the trigger, or behind an end for want of memory
 	Duration    time.Duration // boot of a WorkerReady, drain of a WorkerExited
 	Exit        string        // one of ExitReasons

@@ -116,7 +116,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
-	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Version: version(), Journal: events, History: recorder, Started: time.Now()})
+	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now()})
 	defer server.End()
 	go func() { _ = server.Serve(l) }()
 	go recorder.Run(ctx, sup)

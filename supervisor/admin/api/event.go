@@ -15,6 +15,7 @@ type Event struct {
 	Generation int       `json:"generation,omitempty"`
 	Trigger    string    `json:"trigger,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
+	Roll       int       `json:"roll,omitempty"`    // the id of the roll that it happened to
 	Seconds    float64   `json:"seconds,omitempty"` // what a boot, a drain or a roll took
 	Exit       string    `json:"exit,omitempty"`    // drained, stopped, killed, crash or oom
 	Status     string    `json:"status,omitempty"`  // how a process ended, like "exit code 1"
