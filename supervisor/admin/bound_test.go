@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"net"
 	"path/filepath"
 	"syscall"
@@ -28,7 +27,7 @@ func TestBound(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		bound(context.Background(), conn)
+		bound(conn)
 		raw, err := conn.(syscall.Conn).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
@@ -48,5 +47,5 @@ func TestBound(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	bound(context.Background(), nil) // what is no socket is left alone
+	bound(nil) // what is no socket is left alone
 }

@@ -101,8 +101,8 @@ func (f *follower) follow(until string) {
 	}
 }
 
-// crowd is a server on a real socket.
-func crowd(t testing.TB, patience time.Duration) (s *Server, j *journal.Journal, addr string, end func()) {
+// gather makes a server on a real socket.
+func gather(t testing.TB, patience time.Duration) (s *Server, j *journal.Journal, addr string, end func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,12 +132,12 @@ func happen(j *journal.Journal, from, n int) {
 // some are gone without a word. With all the time of the world for each of them,
 // nothing waits: neither whoever appends nor the other clients. Then they get as
 // little time as they should, are cut off, come back, and miss nothing.
-func TestCrowd(t *testing.T) {
+func TestManyClients(t *testing.T) {
 	const clients, slow, stuck, vanishing = 200, 20, 20, 20
 	const events = 700 // more than the kernel takes for who does not read; the journal still has them all when the slow ones come back
 	before := goleak.IgnoreCurrent()
 	heap := allocated()
-	s, j, addr, end := crowd(t, time.Hour)
+	s, j, addr, end := gather(t, time.Hour)
 	var idle []net.Conn
 	var stalled []*follower
 	for i := range slow + stuck + vanishing {
@@ -229,7 +229,7 @@ func TestCrowd(t *testing.T) {
 // Clients that read late find that they were cut off, and come back for the rest.
 func TestSlowClientsResume(t *testing.T) {
 	const events = 980
-	s, j, addr, end := crowd(t, 50*time.Millisecond)
+	s, j, addr, end := gather(t, 50*time.Millisecond)
 	defer end()
 	var followers []*follower
 	var conns []net.Conn
