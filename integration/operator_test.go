@@ -82,6 +82,22 @@ func (o *operated) must(code int, pattern string, args ...string) string {
 	return out
 }
 
+// until asks until what is printed matches: the first second of a history is not
+// over yet, say.
+func (o *operated) until(pattern string, args ...string) {
+	o.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		_, out, said := o.ask(args...)
+		if regexp.MustCompile(pattern).MatchString(out + said) {
+			return
+		}
+		if time.Now().After(deadline) {
+			o.t.Fatalf("rota %q never printed %s: %s%s", args, pattern, out, said)
+		}
+	}
+}
+
 func (o *operated) status() *api.Status {
 	o.t.Helper()
 	s := new(api.Status)
@@ -196,7 +212,7 @@ func TestOperatorStatus(t *testing.T) {
 	o.must(0, `slot 1 +pid \d+, ready`, "explain", "1")
 	o.must(1, `.`, "explain", "7")
 	o.must(2, `no slot`, "explain", "first")
-	o.must(0, `SLOT .*MEMORY`, "history", "--since", "1h")
+	o.until(`SLOT .*MEMORY`, "history", "--since", "1h")
 	if lines := strings.Split(o.must(0, `slot0_private`, "history", "--csv"), "\n"); len(lines) < 2 {
 		t.Errorf("the history is %q", lines)
 	}
