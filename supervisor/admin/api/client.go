@@ -139,6 +139,33 @@ func (c *Client) Stop(ctx context.Context) error {
 	return err
 }
 
+// Health is nil if the pool serves: at least one of its workers is ready and it
+// was not asked to end; with all set, as many as are wanted. It is what /readyz and
+// /healthz answer. An Error says what is missing.
+func (c *Client) Health(ctx context.Context, all bool) error {
+	path := "/readyz"
+	if all {
+		path = "/healthz"
+	}
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	if answer.StatusCode != http.StatusOK {
+		return &Error{Code: answer.StatusCode, Message: strings.TrimSpace(string(text))}
+	}
+	return nil
+}
+
 // Asked says which part of the stream of events a client wants.
 type Asked struct {
 	After  uint64    // events with a higher ID; 0 for all that are kept
