@@ -1,6 +1,7 @@
 package top
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -19,7 +20,7 @@ func (m *model) chart(a area, g *glyphs) {
 	s := m.status
 	long := m.length()
 	x := a.put(0, 0, fmt.Sprintf("SLOT %d", m.slot), style{bold: true, colour: cyan})
-	a.put(x, 0, fmt.Sprintf("  %s memory over the last %s", s.Memory.Metric, span(long)), style{})
+	a.put(x, 0, fmt.Sprintf("  %s memory over the last %s", cmp.Or(s.Memory.Metric, "private"), span(long)), style{})
 	plot := a.rows(1, a.h-2)
 	axis := a.rows(a.h-1, 1)
 	const labels = 8

@@ -43,7 +43,7 @@ func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGCONT)
 	defer signal.Stop(signals)
 	p := &program{
 		first: first, ctx: ctx, find: find, term: t, model: newModel(), painter: &painter{out: out, colours: t.colours},
@@ -154,8 +154,6 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	switch s {
 	case syscall.SIGWINCH:
 		return false, nil // it is drawn in any case
-	case syscall.SIGTSTP:
-		return false, p.suspend()
 	case syscall.SIGCONT:
 		// Somebody may have stopped rota with a signal that cannot be caught, and
 		// the shell has set the terminal as it likes it.
@@ -167,10 +165,8 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 }
 
 func (p *program) suspend() error {
-	err := p.term.suspend()
-	signal.Notify(p.signals, syscall.SIGTSTP)
 	p.painter.last = nil
-	return err
+	return p.term.suspend()
 }
 
 // press does what keys ask for.
