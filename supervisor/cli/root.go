@@ -21,7 +21,7 @@ func Main(args []string) int {
 	}
 	root := newRoot()
 	prepareCompletion(root, args)
-	root.SetArgs(args)
+	root.SetArgs(lessFlags(args))
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
 
@@ -70,7 +70,9 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newCheck(limit), newTop(), newCompletion(), newDemo(), newDemoServer())
+	root.AddCommand(newStatus(), newTop(), newExplain(), newEvents(), newHistory(),
+		newRoll(), newCycle(), newScale(), newStop(), newHealthcheck(),
+		newCheck(limit), newCompletion(), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root
