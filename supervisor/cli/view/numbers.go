@@ -70,6 +70,14 @@ func Span(d time.Duration) string {
 	return two(24*60*60, "d", 60*60, "h")
 }
 
+// took is how long something was, finer where it was short.
+func took(d time.Duration) string {
+	if s := d.Seconds(); s > 0 && s < 10 {
+		return latency(&s)
+	}
+	return Span(d)
+}
+
 func seconds(s float64) time.Duration {
 	if s >= math.MaxInt64/1e9 {
 		return math.MaxInt64
