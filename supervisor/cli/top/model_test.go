@@ -142,7 +142,7 @@ func TestSort(t *testing.T) {
 	for range columns {
 		m.press("<")
 	}
-	if columns[m.sort].title != "LIMIT IN" {
+	if columns[m.sort].title != "TO LIMIT" {
 		t.Errorf("all the way round is %s", columns[m.sort].title)
 	}
 }

@@ -30,7 +30,8 @@ func (e *Stopped) Error() string { return fmt.Sprintf("ended by signal %d", int(
 // ctx ends. find says where the pool is; it is asked again whenever the connection
 // is lost. A pool that does not answer at first is an error, before anything is
 // drawn; later it is waited for. The terminal is as it was when Run returns,
-// whatever happens; a signal that ends it is a Stopped.
+// whatever happens; a signal that ends it is a Stopped, and the context's end its
+// cause.
 func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File, getenv func(string) string) error {
 	t, err := newTerminal(in, out, getenv)
 	if err != nil {
@@ -114,7 +115,7 @@ func (p *program) run() error {
 		done, err := false, error(nil)
 		select {
 		case <-p.ctx.Done():
-			return nil
+			return context.Cause(p.ctx)
 		case s := <-p.signals:
 			done, err = p.signalled(s.(syscall.Signal))
 		case b, ok := <-p.typed:
