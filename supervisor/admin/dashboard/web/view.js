@@ -101,8 +101,8 @@ export function bar(s) {
     b.parts.push({ name, value: size(bytes), x: share(x, end), width: share(bytes, end) });
     x += bytes;
   };
-  add("Workers, private", m.private_bytes);
-  add("Workers, shared", total - m.private_bytes);
+  add("Private", m.private_bytes);
+  add("Shared", total - m.private_bytes);
   add("Other", needed - total);
   add("Page cache", used - needed);
   add("Free", Math.max(0, end - used));
