@@ -55,8 +55,10 @@ function frame() {
 function drawCharts() {
   const to = Math.max(store.last, Date.parse(status.time) / 1000);
   drawn = to;
-  slots.draw(to - ranges.seconds, to);
-  traffic.draw(to - ranges.seconds, to);
+  // Of a pool that is younger, there is no more to see.
+  const from = Math.max(to - ranges.seconds, Math.min(store.n ? store.time[0] : to, to - 60));
+  slots.draw(from, to);
+  traffic.draw(from, to);
 }
 
 function eachChart(call) {
@@ -71,7 +73,7 @@ function onStatus(s) {
   note(s);
   wants("status");
   // A chart of a day need not move by a fraction of a pixel.
-  if (Date.parse(s.time) / 1000 - drawn >= ranges.seconds / 800) wants("charts");
+  if (Date.parse(s.time) / 1000 - drawn >= Math.min(ranges.seconds, drawn - store.time[0] || 0) / 800) wants("charts");
 }
 
 // note remembers a status for the charts. One may come soon after another, when

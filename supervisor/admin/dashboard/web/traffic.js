@@ -25,8 +25,8 @@ const charts = [
     now: (s) => latency(s.requests?.p99_seconds), values: (s) => [s.requests?.p99_seconds, s.requests?.p50_seconds],
   },
   {
-    name: "Shed and cut", front: true, write: (n) => rate(n) + "/s", axis: brief, least: 1,
-    lines: [plain("shed", "warn", { label: "shed", fill: "plain-fill" }), plain("cut", "bad", { label: "cut" })],
+    name: "Shed and cut", front: true, bars: true, write: (n) => rate(n) + "/s", axis: brief, least: 1,
+    lines: [plain("shed", "warn", { label: "shed", fill: "warn" }), plain("cut", "bad", { label: "cut", fill: "bad" })],
     now: (s, p) => `${rate((p?.shed_per_second ?? 0) + (p?.cut_per_second ?? 0))}/s`,
     values: (s) => [s.requests?.shed, s.requests?.cut], total: count, more: () => "so far",
   },
@@ -88,7 +88,10 @@ export class Traffic {
   say(card) {
     const { about } = card;
     const values = about.values(this.last);
-    card.lines.forEach((e, j) => text(e, (about.total ?? about.write)(values[j])));
+    card.lines.forEach((e, j) => {
+      text(e, (about.total ?? about.write)(values[j]));
+      set(e.parentElement, "hidden", values[j] == null ? "" : null); // it is of something that this pool has not
+    });
     text(card.more, about.more?.(this.last) ?? "");
   }
 
@@ -123,7 +126,7 @@ export class Traffic {
     const { about } = card;
     const series = about.lines.map((l) => ({
       stroke: () => colors[l.color], width: 1.5, points: { show: false }, fill: l.fill && (() => colors[l.fill]),
-      paths: about.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      paths: about.stepped ? uPlot.paths.stepped({ align: 1 }) : about.bars ? uPlot.paths.bars({ size: [0.8, 12, 1] }) : undefined,
     }));
     return new Chart({
       element: card.plot, series, write: about.axis, steps: about.steps, width: about.width ?? 48,

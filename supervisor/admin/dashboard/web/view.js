@@ -67,7 +67,7 @@ export function roll(r) {
 export function notices(s) {
   const all = Object.keys(s.paused ?? {}).sort().map((t) => `Cycles for ${t} are paused: ${s.paused[t]}`);
   const kills = s.container.oom_kills;
-  if (kills > 0) all.push(`The kernel has killed for memory: ${plural(kills, "process", "processes")}.`);
+  if (kills > 0) all.push(`The kernel has killed ${plural(kills, "process", "processes")} for memory.`);
   return all;
 }
 
