@@ -154,6 +154,9 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 			continue
 		}
 		start := Start{Slot: slot, Generation: f.release(slot), Trigger: f.Slots[slot].Left, Reason: f.Slots[slot].Cause}
+		if f.Roll != nil && start.Trigger == f.Roll.Trigger { // a cycle under way is finished, also of a paused roll
+			start.Generation = f.Generation
+		}
 		// A release that no worker has been ready with is not what a lost worker
 		// comes back with. But with nobody left to protect, what is new may mend it;
 		// it is then the roll's attempt, and ends the roll if it fails.

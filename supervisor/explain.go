@@ -33,15 +33,13 @@ func (s *Supervisor) explain(slot int, now time.Time) (e Explanation, err error)
 		return e, ErrNoWorker
 	}
 	c := s.config.Policy
-	e = Explanation{Explanation: policy.Explain(c, now, s.fleet, w.ID), MaxSurge: c.MaxSurge, MaxUnavailable: c.MaxUnavailable}
+	e = Explanation{MaxSurge: c.MaxSurge, MaxUnavailable: c.MaxUnavailable}
 	s.describe(w, &e.Worker)
+	requests := int64(-1)
 	if load, ok := s.loads()[w.ID]; ok {
 		e.Worker.InFlight, e.Worker.Requests = load.InFlight, load.Requests
+		requests = load.Requests
 	}
-	for i := range e.Causes {
-		if cause := &e.Causes[i]; cause.Trigger == policy.Requests {
-			cause.Now = float64(e.Worker.Requests)
-		}
-	}
+	e.Explanation = policy.Explain(c, now, s.fleet, w.ID, requests)
 	return e, nil
 }

@@ -35,9 +35,10 @@ type Status struct {
 	Memory int64
 	// Budget is what they may cost together; 0 for no limit.
 	Budget int64
-	// Limit is what one of them may have, by Metric (private, rss or pss); 0 for no limit.
-	Limit  int64
-	Metric string
+	// MaxMemory is what one worker may have in bytes before it is cycled, in the
+	// measure that MemoryMetric names; 0 for no limit.
+	MaxMemory    int64
+	MemoryMetric string
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
 	// Verdict is what the workers' memory does; Causes what they hold of it and do not
@@ -111,7 +112,7 @@ func (s *Supervisor) publish(now time.Time) {
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
 		SampleDuration: s.sampleCost, Container: s.contained,
-		Memory: f.Total(), Budget: p.MaxTotalMemory, Limit: p.MaxMemory, Metric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
+		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
 		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {

@@ -120,6 +120,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 	if config.Accept == AcceptFront {
 		s.makeFront()
 	}
+	s.publish(time.Now()) // whoever asks before Run is told what is wanted
 	return s, nil
 }
 

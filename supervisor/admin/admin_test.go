@@ -26,9 +26,14 @@ func (f fixed) Status() *supervisor.Status { return f.status }
 func (f fixed) Sockets() *listener.Set     { return f.set }
 func (f fixed) Front() *front.Front        { return nil }
 
-func newFixed(t *testing.T, st *supervisor.Status) fixed {
+func newFixed(t testing.TB, st *supervisor.Status) fixed {
 	t.Helper()
-	a, err := listener.ParseAddress("unix:" + t.TempDir() + "/s")
+	return newFixedOn(t, st, "unix:"+t.TempDir()+"/s")
+}
+
+func newFixedOn(t testing.TB, st *supervisor.Status, address string) fixed {
+	t.Helper()
+	a, err := listener.ParseAddress(address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"net"
 	"time"
 
@@ -20,12 +19,8 @@ const (
 	vanished = 30 * time.Second
 )
 
-// bound limits what the kernel does for a connection. It is an
-// http.Server.ConnContext, which is called for each.
-func bound(ctx context.Context, conn net.Conn) context.Context {
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		conn = wrapped.NetConn()
-	}
+// bound limits what the kernel does for a connection.
+func bound(conn net.Conn) {
 	switch c := conn.(type) {
 	case *net.UnixConn:
 		_ = c.SetWriteBuffer(sendBuffer)
@@ -38,5 +33,4 @@ func bound(ctx context.Context, conn net.Conn) context.Context {
 			})
 		}
 	}
-	return ctx
 }

@@ -14,7 +14,8 @@ import (
 // and of the container; those with a label have these values, all from the start.
 var poolMemory = []family{
 	{"rota_memory_total_bytes", "Memory that all workers cost together, memory that they share counted once, swap included; absent while that of a worker cannot be read.", ""},
-	{"rota_memory_budget_bytes", "What that may be; absent without --max-total-memory.", ""},
+	{"rota_memory_budget_bytes", "What rota_memory_total_bytes may be before a worker is replaced for it; absent without --max-total-memory.", ""},
+	{"rota_worker_memory_limit_bytes", "What the memory of one worker may be before it is replaced, in the measure that --memory-metric names; absent without --max-memory.", ""},
 	{"rota_memory_sharing_ratio", "Part of the workers' resident memory that is counted more than once when it is added up: 1 - sum of PSS / sum of RSS.", ""},
 	{"rota_memory_cycles_paused", "1 while workers are not replaced for this trigger, since that did not help.", "trigger"},
 	{"rota_cgroup_memory_usage_bytes", "Memory that the container uses, page cache included; the machine's without a container.", ""},
@@ -46,6 +47,9 @@ func memory(st *supervisor.Status, gauge, counter export) {
 	}
 	if st.Budget > 0 {
 		gauge("rota_memory_budget_bytes", float64(st.Budget))
+	}
+	if st.MaxMemory > 0 {
+		gauge("rota_worker_memory_limit_bytes", float64(st.MaxMemory))
 	}
 	if ratio, ok := sharing(st.Workers); ok {
 		gauge("rota_memory_sharing_ratio", ratio)

@@ -25,6 +25,9 @@ type Metrics struct {
 	boot     prometheus.Histogram
 	drain    prometheus.Histogram
 	captures *prometheus.CounterVec
+	failed   *prometheus.CounterVec
+	unborn   prometheus.Counter
+	self     *self
 }
 
 // Reasons for a start that are no trigger.
@@ -60,11 +63,16 @@ func NewMetrics(accept string) *Metrics {
 		boot:     histogram("rota_worker_boot_duration_seconds", "Time from start to ready."),
 		drain:    histogram("rota_worker_drain_duration_seconds", "Time from being told to drain to the end."),
 		captures: counter("rota_captures_total", "Workers that left for their memory, by whether evidence of them was taken.", "result"),
+		failed:   counter("rota_worker_cycles_failed_total", "Replacements that did not get ready, so that the old worker stayed, by what triggered them.", "trigger"),
+		unborn: prometheus.NewCounter(prometheus.CounterOpts{Name: "rota_worker_start_failures_total",
+			Help: "Workers that ended, or were ended, before they were ready."}),
 	}
+	m.self = newSelf(m.registry)
 	m.starts.WithLabelValues(bootReason)
 	for _, t := range policy.Triggers {
 		m.starts.WithLabelValues(string(t))
 		m.cycles.WithLabelValues(string(t))
+		m.failed.WithLabelValues(string(t))
 	}
 	for _, reason := range supervisor.ExitReasons {
 		m.exits.WithLabelValues(reason)
@@ -77,7 +85,7 @@ func NewMetrics(accept string) *Metrics {
 	for _, result := range supervisor.CaptureResults {
 		m.captures.WithLabelValues(result)
 	}
-	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.first, m.captures, m.slots, m.boot, m.drain)
+	m.registry.MustRegister(m.starts, m.cycles, m.exits, m.rolls, m.first, m.captures, m.failed, m.unborn, m.slots, m.boot, m.drain)
 	if accept == supervisor.AcceptFront {
 		m.requests = newRequests()
 		m.registry.MustRegister(m.requests)
@@ -86,10 +94,19 @@ func NewMetrics(accept string) *Metrics {
 }
 
 // Watch exports the state of a pool too.
-func (m *Metrics) Watch(pool Pool) { m.registry.MustRegister(newState(pool), newVerdicts(pool)) }
+func (m *Metrics) Watch(pool Pool) {
+	if st := pool.Status(); st != nil {
+		for slot := range st.Desired {
+			m.slots.at(slot) // at 0, before there is a worker
+		}
+	}
+	m.registry.MustRegister(newState(pool), newVerdicts(pool))
+}
 
-func (m *Metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+func (m *Metrics) handler() http.Handler { return newPaced(m.page()) }
+
+func (m *Metrics) page() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 // Answered counts a request that is over. Any number of goroutines may call it;
@@ -128,6 +145,9 @@ func (m *Metrics) Observe(e supervisor.Event) {
 		m.cycles.WithLabelValues(string(policy.Crash)).Inc()
 	case supervisor.StartFailed:
 		m.exits.WithLabelValues(e.Exit).Inc()
+		m.unborn.Inc()
+	case supervisor.CycleFailed:
+		m.failed.WithLabelValues(string(e.Trigger)).Inc()
 	case supervisor.CycleDone:
 		m.cycles.WithLabelValues(string(e.Trigger)).Inc()
 	case supervisor.StopFirst:

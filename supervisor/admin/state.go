@@ -67,6 +67,7 @@ type family struct{ name, help, label string }
 var poolWide = []family{
 	{"rota_workers", "Workers, by what they are doing.", "state"},
 	{"rota_workers_desired", "Workers that are wanted ready.", ""},
+	{"rota_roll_in_progress", "1 while all workers are being replaced, one after another.", ""},
 	{"rota_sample_duration_seconds", "What the last look at the workers' memory took.", ""},
 	{"rota_listener_accept_queue_length", "Connections that wait to be accepted.", "listener"},
 	{"rota_listener_accept_queue_limit", "Connections that may wait to be accepted.", "listener"},
@@ -113,7 +114,8 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge, counter := as(prometheus.GaugeValue), as(prometheus.CounterValue)
-	for _, socket := range s.pool.Sockets().Sockets() {
+	// Not what workers bind beside them: a program may choose another port in each life.
+	for _, socket := range s.pool.Sockets().Served() {
 		if length, limit, ok := socket.Queue(); ok {
 			gauge("rota_listener_accept_queue_length", float64(length), socket.Address().String())
 			gauge("rota_listener_accept_queue_limit", float64(limit), socket.Address().String())
@@ -127,6 +129,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	gauge("rota_workers_desired", float64(st.Desired))
+	gauge("rota_roll_in_progress", truth(st.Rolls.Current != nil))
 	gauge("rota_sample_duration_seconds", st.SampleDuration.Seconds())
 	counts := map[policy.State]int{}
 	for _, w := range st.Workers {

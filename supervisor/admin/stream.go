@@ -18,7 +18,7 @@ const (
 	mostStreams     = 256 // at once; beyond that there is 503
 	reservedStreams = 16  // of these, for the control socket: strangers on the address cannot lock an operator out
 	retryAfter      = 2 * time.Second
-	writeTimeout    = 5 * time.Second // for a client to take a batch; it is dropped then, and may resume
+	streamPatience  = 5 * time.Second // for a client to take a batch; it is dropped then, and may resume
 	heartbeat       = 15 * time.Second
 	batch           = 64                     // events that are written at once
 	farewell        = 500 * time.Millisecond // for clients to take the last events when rota ends
@@ -89,7 +89,8 @@ type stream struct {
 	control *http.ResponseController
 	asked   asked
 	journal *journal.Journal
-	cursor  uint64 // the id of the last event that was sent
+	timeout time.Duration // for a batch
+	cursor  uint64        // the id of the last event that was sent
 	text    bytes.Buffer
 }
 
@@ -121,7 +122,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	c := &stream{w: w, control: http.NewResponseController(w), asked: asked, journal: s.options.Journal}
+	c := &stream{w: w, control: http.NewResponseController(w), asked: asked, journal: s.options.Journal, timeout: s.patience}
 	// The server's own limit is on a whole request, and ends it when it passes.
 	_ = c.control.SetReadDeadline(time.Time{})
 	fmt.Fprintf(&c.text, "retry: %d\n\n", retryAfter.Milliseconds())
@@ -222,7 +223,7 @@ func (c *stream) gap() {
 // send gives the client what was written down.
 func (c *stream) send() error {
 	// An error of setting it is one of a connection that has ended.
-	_ = c.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = c.control.SetWriteDeadline(time.Now().Add(c.timeout))
 	if _, err := c.w.Write(c.text.Bytes()); err != nil {
 		return err
 	}

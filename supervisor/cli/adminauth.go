@@ -72,8 +72,8 @@ func onLoopback(address string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// guards reads the files of the admin address. What they may be read from again
-// is left to whoever holds them.
+// guards reads the files of the admin address, and adds to the warnings what is
+// doubtful about them.
 func (s *Settings) guards() (token *admin.Token, certificate *admin.Certificate, err error) {
 	a := s.AdminAuth
 	if s.Admin == "" {
@@ -82,6 +82,9 @@ func (s *Settings) guards() (token *admin.Token, certificate *admin.Certificate,
 	if a.TokenFile != "" {
 		if token, err = admin.OpenToken(a.TokenFile); err != nil {
 			return nil, nil, usage(fmt.Errorf("--admin-token-file: %w", err))
+		}
+		if text := token.Warning(); text != "" {
+			s.Warnings = append(s.Warnings, text)
 		}
 	}
 	if a.TLSCert != "" {

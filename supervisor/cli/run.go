@@ -34,10 +34,13 @@ type service struct {
 	limit   Limit
 	started *Settings // what rota was started with
 
-	sup       *supervisor.Supervisor
-	admin     *admin.Server
-	log       *log
-	reloading sync.Mutex // signals and files may ask at the same time
+	sup         *supervisor.Supervisor
+	metrics     *admin.Metrics
+	admin       *admin.Server
+	log         *log
+	token       *admin.Token       // nil without any
+	certificate *admin.Certificate // nil without any
+	reloading   sync.Mutex         // signals and files may ask at the same time
 }
 
 // run resolves the settings, runs the pool and returns when it has ended. Bad
@@ -51,6 +54,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	sv.started = settings
 	settings.Config.Policy.Seed = rand.Uint64()
 	if sv.log, err = openLog(settings.LogLevel, settings.LogFormat, settings.LogFile); err != nil {
+		return err
+	}
+	if sv.token, sv.certificate, err = settings.guards(); err != nil {
 		return err
 	}
 	for _, w := range settings.Warnings {
@@ -96,7 +102,12 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	}
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
-	sv.admin = admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now()})
+	sv.metrics = metrics
+	sv.admin = admin.New(admin.Options{
+		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
+		Token: sv.token, Certificate: sv.certificate,
+		Warn: sv.log.warn, Logs: sv.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	})
 	defer sv.admin.End() // who follows the pool learns how it ended
 	sv.serveControl(socket)
 	if err := sv.serveAdmin(settings); err != nil {
@@ -204,30 +215,43 @@ func (sv *service) signal(sig os.Signal) {
 // reload reads the configuration again. If it is bad, what was there stays, and
 // so does every worker.
 func (sv *service) reload(roll bool, reason string) {
+	if _, err := sv.take(roll, reason); err != nil {
+		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
+	}
+}
+
+// take reads the configuration again and hands it to the pool. id is that of the
+// roll that has begun.
+func (sv *service) take(roll bool, reason string) (id int, err error) {
 	sv.reloading.Lock()
 	defer sv.reloading.Unlock()
 	settings, err := sv.load()
+	sv.metrics.Reloaded(err == nil)
 	if err != nil {
-		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
-		return
+		return 0, err
 	}
-	_, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	id, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	warnings = append(warnings, sv.readGuards()...)
 	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}
 	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
 	for name, same := range map[string]bool{
-		"watch":      slices.Equal(settings.Watch, sv.started.Watch),
-		"admin":      settings.Admin == sv.started.Admin,
-		"control":    settings.Control == sv.started.Control,
-		"log-format": settings.LogFormat == sv.started.LogFormat,
-		"log-file":   settings.LogFile == sv.started.LogFile,
-		"access-log": settings.AccessLog == sv.started.AccessLog,
+		"watch":            slices.Equal(settings.Watch, sv.started.Watch),
+		"admin":            settings.Admin == sv.started.Admin,
+		"admin-token-file": settings.AdminAuth.TokenFile == sv.started.AdminAuth.TokenFile,
+		"admin-tls-cert":   settings.AdminAuth.TLSCert == sv.started.AdminAuth.TLSCert,
+		"admin-tls-key":    settings.AdminAuth.TLSKey == sv.started.AdminAuth.TLSKey,
+		"control":          settings.Control == sv.started.Control,
+		"log-format":       settings.LogFormat == sv.started.LogFormat,
+		"log-file":         settings.LogFile == sv.started.LogFile,
+		"access-log":       settings.AccessLog == sv.started.AccessLog,
 	} {
 		if !same {
 			sv.log.warn(name + " changes with the next start of rota")
 		}
 	}
+	return id, nil
 }
 
 // watchFiles follows the configuration file and what --watch names.

@@ -53,7 +53,11 @@ func (sv *service) serveAdmin(s *Settings) error {
 				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
 			}
 		}()
-		sv.log.info("metrics and health", "url", "http://"+l.Addr().String())
+		scheme := "http://"
+		if sv.certificate != nil {
+			scheme = "https://"
+		}
+		sv.log.info("metrics and health", "url", scheme+l.Addr().String())
 		return nil
 	}
 	for _, v := range s.Values {
@@ -63,4 +67,22 @@ func (sv *service) serveAdmin(s *Settings) error {
 		}
 	}
 	return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
+}
+
+// readGuards reads the files of the admin address again, and says what is wrong
+// with them. They are read at their use, too.
+func (sv *service) readGuards() (warnings []string) {
+	if sv.token != nil {
+		if err := sv.token.Read(); err != nil {
+			warnings = append(warnings, err.Error()+" (nobody can change anything over admin until it can be)")
+		} else if text := sv.token.Warning(); text != "" {
+			warnings = append(warnings, text)
+		}
+	}
+	if sv.certificate != nil {
+		if err := sv.certificate.Read(); err != nil {
+			warnings = append(warnings, err.Error()+" (going on with the one before)")
+		}
+	}
+	return warnings
 }

@@ -48,11 +48,25 @@ type Peer struct {
 	PID int // 0 for one of another PID namespace
 }
 
+// String is the peer for people.
+func (p Peer) String() string {
+	if p.PID == 0 {
+		return fmt.Sprintf("user %d over the control socket", p.UID)
+	}
+	return fmt.Sprintf("user %d (process %d) over the control socket", p.UID, p.PID)
+}
+
 // Conn is a connection whose other end is known.
 type Conn struct {
 	net.Conn
 	Peer Peer
 }
+
+// NetConn is the connection itself.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends the direction to the peer.
+func (c *Conn) CloseWrite() error { return c.Conn.(*net.UnixConn).CloseWrite() }
 
 // Listen opens a control socket. Without a path it is in the first of Folders that
 // can be used, named after the process. A socket at path on which nobody answers
@@ -140,7 +154,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		peer, err := peerOf(conn)
+		peer, err := PeerOf(conn)
 		if err == nil && (peer.UID == os.Geteuid() || peer.UID == 0) {
 			return &Conn{conn, peer}, nil
 		}
@@ -163,8 +177,8 @@ func (l *Listener) Close() error {
 	return l.UnixListener.Close()
 }
 
-// peerOf asks the kernel who has connected.
-func peerOf(conn *net.UnixConn) (Peer, error) {
+// PeerOf asks the kernel who has connected.
+func PeerOf(conn *net.UnixConn) (Peer, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return Peer{}, err
