@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench soak clean
+.PHONY: build demo test check race bench soak screenshots clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -18,6 +18,7 @@ check: ## formatting, vet, staticcheck, both architectures, and every test with 
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./integration
+	$(GO) vet -tags screenshots ./integration
 	$(GO) tool staticcheck ./...
 	GOARCH=arm64 $(GO) vet ./...
 	$(GO) mod tidy -diff
@@ -33,6 +34,9 @@ bench: ## speed, as ratios in one run
 
 soak: ## ten minutes of cycles under load that never waits, then leaks in containers: nothing may be lost
 	$(GO) test -count=1 -tags soak -run '^(TestSoak|TestLeakInContainer)$$' -timeout 30m -v ./integration
+
+screenshots: ## pictures of the dashboard, at three sizes and in both themes, in dist/screenshots
+	SCREENSHOTS=$(CURDIR)/dist/screenshots $(GO) test -count=1 -tags screenshots -run '^TestScreenshots$$' -timeout 10m -v ./integration
 
 clean:
 	rm -f rota

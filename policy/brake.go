@@ -37,6 +37,12 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 // stretch to its last, may be coming to its end.
 const ending = 0.85
 
+// hopes tells whether the cycle of a worker for Memory may help: no more than
+// mostFutile in a row may not.
+func (f *Fleet) hopes(c Config, w *Worker, now time.Time) bool {
+	return f.learned.futile < mostFutile || !w.futile(c, now)
+}
+
 // noteCycle learns from a worker that goes for its memory.
 func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 	// What warms up looks like a leak for a moment, but would not go on for long.
@@ -61,7 +67,7 @@ func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 func brake(c Config, now time.Time, f *Fleet) Action {
 	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile >= mostFutile {
 		for i := range f.Workers {
-			if w := &f.Workers[i]; w.overLimit(c, now) != "" && f.replaceable(w) && w.futile(c, now) {
+			if w := &f.Workers[i]; w.overLimit(c, now) != "" && f.replaceable(w) && !f.hopes(c, w, now) {
 				return Brake{Memory, fmt.Sprintf("a max-memory of %s is below what a fresh worker needs: %d in a row were over it again at once, this one has %s. "+
 					"Set it to %s or more, or give the command less to load", size(c.MaxMemory), f.learned.futile, size(w.Memory), size(roomy(w.Memory)))}
 			}

@@ -8,10 +8,7 @@ import (
 // cycle begins the most urgent cycle that is due, if the surge and the workers
 // that may be missing leave room for one more.
 func cycle(c Config, now time.Time, f *Fleet) []Action {
-	if f.moving(c, now) >= c.MaxSurge+c.MaxUnavailable {
-		return nil
-	}
-	if now.Before(cycleRetryAt(c, f)) {
+	if f.crowded(c, now) || now.Before(cycleRetryAt(c, f)) {
 		return nil
 	}
 	w, why, unsure := mostUrgent(c, now, f)
@@ -25,31 +22,65 @@ func cycle(c Config, now time.Time, f *Fleet) []Action {
 	return actions
 }
 
+// crowded tells whether as many workers come and go as may at a time.
+func (f *Fleet) crowded(c Config, now time.Time) bool {
+	return f.moving(c, now) >= c.MaxSurge+c.MaxUnavailable
+}
+
 // moving counts the workers that come and go, and those that will go as soon as
 // evidence of them is taken while they serve.
 func (f *Fleet) moving(c Config, now time.Time) int {
 	n := f.Count(Starting) + f.Count(Draining) + f.Count(Stopping)
 	for i := range f.Workers {
-		if w := &f.Workers[i]; w.State == Ready && now.Before(f.heldUntil(c, *w)) {
+		if f.examined(c, now, &f.Workers[i]) {
 			n++
 		}
 	}
 	return n
 }
 
-// begin begins a cycle, if there is a way to do so now.
-func begin(c Config, now time.Time, f *Fleet, w *Worker, why cause) []Action {
+// examined tells whether a worker serves while evidence of it is taken.
+func (f *Fleet) examined(c Config, now time.Time, w *Worker) bool {
+	return w.State == Ready && now.Before(f.heldUntil(c, *w))
+}
+
+// way is how a cycle can begin.
+type way int
+
+const (
+	noWay       way = iota
+	successor       // first, and the worker goes when that is ready
+	tight           // the worker goes first, since both do not fit
+	unavailable     // the worker goes first, since some may be missing
+)
+
+// way tells how any cycle could begin now, and what is wrong with the best way:
+// that two workers do not fit.
+func (f *Fleet) way(c Config, now time.Time) (_ way, noRoom string) {
 	if c.MaxSurge > 0 && len(f.Workers) < f.Desired+c.MaxSurge {
-		noRoom := f.noRoom(c, now)
-		if noRoom == "" {
-			return []Action{Start{Slot: w.Slot, Generation: f.Generation, Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
+		noRoom = f.noRoom(c, now)
+		switch {
+		case noRoom == "":
+			return successor, ""
+		case f.whole() && (f.Count(Ready) > 1 || f.Desired == 1):
+			return tight, noRoom
 		}
-		if f.whole() && (f.Count(Ready) > 1 || f.Desired == 1) {
-			return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason, NoRoom: noRoom}}
-		}
-		return nil
+		return noWay, noRoom
 	}
 	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
+		return unavailable, ""
+	}
+	return noWay, ""
+}
+
+// begin begins a cycle, if there is a way to do so now.
+func begin(c Config, now time.Time, f *Fleet, w *Worker, why cause) []Action {
+	switch way, noRoom := f.way(c, now); way {
+	case successor:
+		return []Action{Start{Slot: w.Slot, Generation: f.release(w.Slot), Replaces: w.ID, Trigger: why.trigger, Reason: why.reason}}
+	case tight:
+		return []Action{Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason, NoRoom: noRoom}}
+	case unavailable:
 		return captureFirst(c, now, f, Drain{ID: w.ID, Trigger: why.trigger, Reason: why.reason})
 	}
 	return nil
@@ -84,7 +115,7 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure u
 		for i := range f.Workers {
 			w := &f.Workers[i]
 			why := w.overLimit(c, now)
-			if why == "" || !f.replaceable(w) || f.learned.futile >= mostFutile && w.futile(c, now) {
+			if why == "" || !f.replaceable(w) || !f.hopes(c, w, now) {
 				continue
 			}
 			if !w.unsure(now) {
@@ -113,20 +144,29 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure u
 	return worst, why, unsure
 }
 
-// dueFor tells why a worker is due for another reason than memory. A roll, which
-// somebody waits for, comes before age, which can wait.
+// dueFor tells why a worker is due for another reason than memory. Who is asked
+// for by itself comes first. A roll, which somebody waits for, comes before age,
+// which can wait.
 func dueFor(c Config, now time.Time, f *Fleet, w *Worker) (cause, bool) {
 	switch {
-	case f.Roll != nil && f.Roll.covers(*w):
+	case w.Recalled:
+		return cause{Operator, "an operator asked for it", 0}, true
+	case f.Roll != nil && !f.Roll.Paused && f.Roll.covers(*w):
 		return cause{f.Roll.Trigger, f.Roll.Reason, 1}, true
-	case !w.Due.IsZero() && !now.Before(w.Due):
+	case w.aged(now):
 		return cause{Age, fmt.Sprintf("%s old, of at most %s",
 			now.Sub(w.ReadyAt).Round(time.Millisecond), c.RestartInterval), 2}, true
-	case c.MaxRequests > 0 && w.Spent:
+	case w.spent(c):
 		return cause{Requests, fmt.Sprintf("it has had %d requests", c.MaxRequests), 2}, true
 	}
 	return cause{}, false
 }
+
+// aged tells whether a worker is as old as it may become.
+func (w *Worker) aged(now time.Time) bool { return !w.Due.IsZero() && !now.Before(w.Due) }
+
+// spent tells whether a worker has had as many requests as it may have.
+func (w *Worker) spent(c Config) bool { return c.MaxRequests > 0 && w.Spent }
 
 // staleAfter is how old an exact look may be that a cycle for memory hangs on.
 const staleAfter = time.Minute

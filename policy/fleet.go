@@ -20,9 +20,11 @@ type Worker struct {
 	Trigger    Trigger   // why it was started
 	Leaving    Trigger   // why it was told to go; empty if it was not
 	Killed     bool
-	Spent      bool // it has had Config.MaxRequests requests
-	Idle       bool // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
-	Lost       bool // its leader crashed, and that is in the slot's history
+	Spent      bool    // it has had Config.MaxRequests requests
+	Idle       bool    // it is draining and nothing is in its hands any more, see Fleet.MarkIdle
+	Lost       bool    // its leader crashed, and that is in the slot's history
+	Recalled   bool    // an operator asked for its cycle
+	Dropped    Trigger // of the roll that was aborted while it was starting, so that it is not wanted any more; else empty
 
 	Reason    string    // the numbers behind Trigger
 	Cause     string    // the numbers behind Leaving
@@ -64,16 +66,9 @@ type Slot struct {
 	Failures int       // crashes and failed starts in a row
 	Failed   time.Time // the last of them
 	Left     Trigger   // why the last worker left; empty before the first
-}
+	Cause    string    // the numbers behind Left; empty for a crash
 
-// Roll is the replacement of every worker, one after another.
-type Roll struct {
-	Trigger    Trigger
-	Reason     string
-	Before     uint64 // workers with a smaller ID are replaced
-	Generation int    // what they are replaced with
-	Began      time.Time
-	Replaced   int
+	Generation int // of the last worker that was ready; 0 before the first
 }
 
 // Fleet is the pool as plain data: what is, and what is wanted.
@@ -81,9 +76,10 @@ type Fleet struct {
 	Workers    []Worker
 	Slots      map[int]Slot
 	Desired    int
-	Generation int // of the newest configuration
-	Stable     int // the last generation of which a worker became ready; 0 before
-	Roll       *Roll
+	Generation int         // of the newest configuration
+	Stable     int         // the last generation of which a worker became ready; 0 before
+	Roll       *Roll       // the one under way; nil if there is none
+	Rolls      []EndedRoll // the last ones that ended, newest first; never changed in place
 	Container  Container
 	Brakes     map[Trigger]string // triggers whose cycles are paused, and why
 	CronAt     time.Time          // up to when the schedule was obeyed
@@ -104,13 +100,14 @@ type Fleet struct {
 
 	nextID         uint64
 	nextGeneration int
+	nextRoll       int
 }
 
 // NewFleet is an empty fleet of the first generation.
 func NewFleet(desired int, now time.Time) *Fleet {
 	return &Fleet{
 		Slots: map[int]Slot{}, Desired: desired, CronAt: now,
-		Generation: 1, nextID: 1, nextGeneration: 2,
+		Generation: 1, nextID: 1, nextGeneration: 2, nextRoll: 1,
 	}
 }
 
@@ -122,10 +119,7 @@ func (f *Fleet) Clone() *Fleet {
 		g.Workers[i].trend = g.Workers[i].trend.clone()
 	}
 	g.growth = g.growth.clone()
-	if f.Roll != nil {
-		r := *f.Roll
-		g.Roll = &r
-	}
+	g.Roll = f.Roll.clone()
 	return &g
 }
 
@@ -183,11 +177,14 @@ func (f *Fleet) MarkReady(c Config, id uint64, now time.Time) bool {
 	f.learned.boots.add(now.Sub(w.Started))
 	w.Due = due(c, now, w.ID, f.dues(w))
 	f.Stable = w.Generation
+	slot := f.Slots[w.Slot]
+	slot.Generation = w.Generation
+	f.Slots[w.Slot] = slot
 	if w.Replaces != 0 {
 		f.CycleFails = 0
 	}
-	if f.rolls(*w) {
-		f.Roll.Replaced++
+	if f.Roll != nil && !f.Roll.covers(*w) {
+		f.Roll.replaced(w.Slot)
 	}
 	return true
 }
@@ -229,7 +226,7 @@ func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
 	w.State, w.Since, w.Leaving, w.told = Draining, now, a.Trigger, now
 	w.Cause, w.Tight = f.numbers(a), a.NoRoom
 	slot := f.Slots[w.Slot] // a successor may start before it has gone
-	slot.Left = a.Trigger
+	slot.Left, slot.Cause = a.Trigger, w.Cause
 	f.Slots[w.Slot] = slot
 	if a.Trigger == Memory || a.Trigger == Total {
 		f.noteCycle(c, w, now)
@@ -279,7 +276,7 @@ func (f *Fleet) noteFailure(c Config, w Worker, now time.Time) {
 	} else {
 		slot.Failures++
 	}
-	slot.Failed, slot.Left = now, Crash
+	slot.Failed, slot.Left, slot.Cause = now, Crash, ""
 	f.Slots[w.Slot] = slot
 }
 
@@ -290,34 +287,6 @@ func (f *Fleet) NewGeneration() int {
 	f.nextGeneration++
 	f.learned.newRelease()
 	return f.Generation
-}
-
-// StartRoll applies a BeginRoll. A roll under way is widened to all workers of
-// this moment.
-func (f *Fleet) StartRoll(a BeginRoll, now time.Time) {
-	if a.Trigger == Cron {
-		f.CronAt = now
-	} else {
-		// Somebody asks for it, and may have mended what failed.
-		f.CycleFails = 0
-		for n, slot := range f.Slots {
-			slot.Failures = 0
-			f.Slots[n] = slot
-		}
-	}
-	f.Roll = &Roll{Trigger: a.Trigger, Reason: a.Reason, Before: f.nextID, Generation: f.Generation, Began: now}
-}
-
-// FinishRoll applies an EndRoll.
-func (f *Fleet) FinishRoll(now time.Time) {
-	f.Roll = nil
-	f.CronAt = now // what fired meanwhile has had its roll
-}
-
-// covers tells whether a worker is to be replaced by the roll: it was there when
-// the roll began, or it came back since with the release that is rolled away.
-func (r *Roll) covers(w Worker) bool {
-	return w.ID < r.Before || w.Generation < r.Generation
 }
 
 // Departure says what the end of a worker meant.
@@ -350,15 +319,16 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	case w.Leaving != "":
 		// A successor that crashed meanwhile says more about the slot.
 		if slot := f.Slots[w.Slot]; !slot.Failed.After(w.Since) {
-			slot.Left = w.Leaving
+			slot.Left, slot.Cause = w.Leaving, w.Cause
 			f.Slots[w.Slot] = slot
 		}
 		return Asked
 	case w.ReadyAt.IsZero() && w.Replaces != 0 && f.serving(w.Replaces):
 		f.CycleFails++
 		f.CycleFail = now
+		f.Find(w.Replaces).Recalled = false // who asked for it is told, and may ask again
 		if f.rolls(w) {
-			f.abandonRoll()
+			f.abandonRoll(RollResultFailed, now)
 			return RollFailed
 		}
 		return ReplacementFailed
@@ -368,29 +338,10 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 	case !w.ReadyAt.IsZero():
 		return Crashed
 	case f.rolls(w): // stop-first: there is no old worker, but the old release
-		f.abandonRoll()
+		f.abandonRoll(RollResultFailed, now)
 		return RollFailed
 	}
 	return StartFailed
-}
-
-// rolls tells whether a worker was started by the roll under way.
-func (f *Fleet) rolls(w Worker) bool {
-	return f.Roll != nil && w.Generation == f.Roll.Generation && w.Trigger == f.Roll.Trigger && w.ID >= f.Roll.Before
-}
-
-// abandonRoll goes back to the release that is known to work. The failed one
-// keeps its number, so that a later attempt is told apart.
-func (f *Fleet) abandonRoll() {
-	for _, w := range f.Workers {
-		if w.State == Ready && f.Roll.covers(w) {
-			f.Stable = w.Generation
-		}
-	}
-	if f.Stable != 0 {
-		f.Generation = f.Stable
-	}
-	f.Roll = nil
 }
 
 // serving tells whether a worker is alive and ready.

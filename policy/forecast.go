@@ -105,37 +105,34 @@ type falling struct {
 	sure bool // its own past says so, and not that of others
 }
 
-// spread picks the worker whose cycle must begin now, so that it and the cycles
-// of all that reach their limits soon after it are over before those limits: the
-// latest start of the first of a row of jobs with deadlines. nil if there is time.
-func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
+// upcoming are the workers that are expected to reach their limit, the first of
+// them surely, and when the first cycle must begin so that it and those of all that
+// follow are over before those limits: the latest start of the first of a row of
+// jobs with deadlines. nil if no limit is expected to be reached.
+func upcoming(c Config, now time.Time, f *Fleet) (row []falling, start time.Time) {
 	if c.MaxMemory <= 0 || f.learned.futile >= mostFutile {
-		return nil, ""
+		return nil, time.Time{}
 	}
-	var row []falling
+	rate := f.learned.usualRate()
+	sure := false
 	for i := range f.Workers {
 		w := &f.Workers[i]
-		if !f.replaceable(w) {
-			continue
-		}
-		if !w.reaches.IsZero() {
-			row = append(row, falling{w, w.reaches, true})
-		} else if rate := f.learned.usualRate(); rate > 0 && !w.settled && w.trend != nil {
+		switch {
+		case w.reaches.IsZero() && (rate <= 0 || w.settled || w.trend == nil) || !f.replaceable(w):
+		case !w.reaches.IsZero():
+			row, sure = append(row, falling{w, w.reaches, true}), true
+		default:
 			in := float64(max(0, c.MaxMemory-w.Memory)) / rate
 			row = append(row, falling{w, now.Add(time.Duration(min(in, longest.Seconds()) * float64(time.Second))), false})
 		}
 	}
-	if len(row) == 0 {
-		return nil, ""
+	if !sure {
+		return nil, time.Time{}
 	}
 	slices.SortStableFunc(row, func(a, b falling) int { return a.at.Compare(b.at) })
-	first := slices.IndexFunc(row, func(r falling) bool { return r.sure })
-	if first < 0 {
-		return nil, ""
-	}
-	row = row[first:]
+	row = row[slices.IndexFunc(row, func(r falling) bool { return r.sure }):]
 	lead, beside := f.learned.lead(c), max(1, c.MaxSurge+c.MaxUnavailable)
-	start := row[len(row)-1].at
+	start = row[len(row)-1].at
 	for i := len(row) - 1; i >= 0; i-- {
 		if row[i].at.Before(start) {
 			start = row[i].at
@@ -144,7 +141,14 @@ func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
 			start = start.Add(-lead)
 		}
 	}
-	if now.Before(start) {
+	return row, start
+}
+
+// spread picks the worker whose cycle must begin now, of those that are upcoming;
+// nil if there is time.
+func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
+	row, start := upcoming(c, now, f)
+	if len(row) == 0 || now.Before(start) {
 		return nil, ""
 	}
 	w := row[0].w

@@ -80,8 +80,13 @@ func shutdown(c Config, now time.Time, f *Fleet) []Action {
 
 // retire lets workers go that have been relieved or are too many.
 func retire(c Config, now time.Time, f *Fleet) []Action {
-	for _, w := range f.Workers {
-		if w.Slot >= f.Desired && w.State == Starting {
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		switch {
+		case w.State != Starting:
+		case w.Dropped != "":
+			return []Action{Stop{ID: w.ID, Trigger: w.Dropped, Reason: "its roll was aborted"}}
+		case w.Slot >= f.Desired:
 			return []Action{Stop{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
 	}
@@ -148,11 +153,14 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 		if f.covered(slot) || now.Before(retryAt(c, f, slot)) {
 			continue
 		}
-		start := Start{Slot: slot, Generation: f.Generation, Trigger: f.Slots[slot].Left}
+		start := Start{Slot: slot, Generation: f.release(slot), Trigger: f.Slots[slot].Left, Reason: f.Slots[slot].Cause}
+		if f.Roll != nil && start.Trigger == f.Roll.Trigger { // a cycle under way is finished, also of a paused roll
+			start.Generation = f.Generation
+		}
 		// A release that no worker has been ready with is not what a lost worker
 		// comes back with. But with nobody left to protect, what is new may mend it;
 		// it is then the roll's attempt, and ends the roll if it fails.
-		if start.Trigger == Crash && f.Roll != nil {
+		if start.Trigger == Crash && f.Roll != nil && !f.Roll.Paused {
 			if f.Count(Ready) > 0 {
 				start.Generation = f.Stable
 			} else {

@@ -96,14 +96,29 @@ func (w *Worker) strike(c Config, s Sample, now time.Time) {
 }
 
 // overLimit says in what way a worker is over Config.MaxMemory for long enough,
-// or far enough; empty if it is not. One that was over it from the start gets
-// MinUptime, because the next would be too; one that has grown over it is not
-// waited for.
+// or far enough; empty if it is not, or if it is spared.
 func (w *Worker) overLimit(c Config, now time.Time) string {
-	if c.MaxMemory <= 0 || w.Over == 0 || !w.Under && now.Before(w.ReadyAt.Add(c.MinUptime)) {
+	if now.Before(w.spared(c)) {
 		return ""
 	}
+	return w.over(c, now)
+}
+
+// spared is until when a worker is left alone that is over its limit: one that was
+// from the start gets MinUptime, because the next would be too; one that has grown
+// over it is not waited for.
+func (w *Worker) spared(c Config) time.Time {
+	if w.Under {
+		return time.Time{}
+	}
+	return w.ReadyAt.Add(c.MinUptime)
+}
+
+// over is overLimit of a worker that is not spared.
+func (w *Worker) over(c Config, now time.Time) string {
 	switch {
+	case c.MaxMemory <= 0 || w.Over == 0:
+		return ""
 	case w.Over >= c.MemorySamples:
 		return fmt.Sprintf("%s memory of %s was over %s in %d samples in a row", c.MemoryMetric, size(w.Memory), size(c.MaxMemory), w.Over)
 	case !w.Under:

@@ -32,6 +32,7 @@ const (
 	Cron       Trigger = "cron"       // Config.Cron fired
 	Generation Trigger = "generation" // the command, its environment or its file changed, or HUP
 	Requests   Trigger = "requests"   // has had Config.MaxRequests requests
+	Operator   Trigger = "operator"   // somebody asked for it
 	Crash      Trigger = "crash"      // ended without being asked to
 	Scale      Trigger = "scale"      // more or fewer workers wanted
 )
@@ -40,7 +41,7 @@ const (
 const Shutdown Trigger = "shutdown"
 
 // Triggers lists every Trigger, for whatever must enumerate them.
-var Triggers = []Trigger{Memory, Total, Age, Cron, Generation, Requests, Crash, Scale}
+var Triggers = []Trigger{Memory, Total, Age, Cron, Generation, Requests, Operator, Crash, Scale}
 
 // Schedule tells the times of a cron expression.
 type Schedule interface {

@@ -22,6 +22,8 @@ type world struct {
 	gaveUp bool
 	steps  int
 	memory memoryWorld
+
+	explains bool // what is explained is held against what is done
 }
 
 // fate is what a worker will do of itself; a zero time is never.
@@ -70,7 +72,9 @@ func (w *world) born(id uint64) {
 // settle applies what Plan wants until it wants nothing, checking each action.
 func (w *world) settle() {
 	for range 1000 {
+		said := w.explain()
 		actions := Plan(w.config, w.now, w.fleet)
+		w.checkExplained(said, actions)
 		if len(actions) == 0 {
 			w.checkDeadlines()
 			return
@@ -145,6 +149,7 @@ func (w *world) check(a Action) {
 		return worker
 	}
 	w.checkMemory(a)
+	w.checkPaused(a)
 	switch a := a.(type) {
 	case Start:
 		if len(f.Workers) >= f.Desired+c.MaxSurge {
@@ -291,7 +296,7 @@ func (w *world) step(until time.Time) bool {
 // disturb is something that an operator or the workers' memory does.
 func (w *world) disturb() {
 	f := w.fleet
-	switch rapid.IntRange(0, 9).Draw(w.t, "disturbance") {
+	switch rapid.IntRange(0, 12).Draw(w.t, "disturbance") {
 	case 0:
 		f.Desired = rapid.IntRange(1, 6).Draw(w.t, "desired")
 	case 1, 2:
@@ -299,6 +304,14 @@ func (w *world) disturb() {
 		f.StartRoll(BeginRoll{Trigger: Generation}, w.now)
 	case 3:
 		w.disturbMemory()
+	case 10:
+		if f.Roll != nil {
+			f.Roll.Paused = !f.Roll.Paused
+		}
+	case 11:
+		w.abort()
+	case 12:
+		w.recall(rapid.IntRange(0, 6).Draw(w.t, "recalled"))
 	default:
 		for _, worker := range slices.Clone(f.Workers) {
 			over := rapid.Int64Range(0, 2*w.config.MaxMemory+1).Draw(w.t, "memory")
@@ -384,6 +397,9 @@ func (w *world) recovers() {
 	}
 	w.config.RestartInterval, w.config.Cron, w.config.MaxMemory, w.config.MaxRequests = 0, nil, 0, 0
 	w.config.MaxTotalMemory = 0
+	if w.fleet.Roll != nil {
+		w.fleet.Roll.Paused = false
+	}
 	w.fleet.Reschedule(w.config)
 	for until := w.now.Add(time.Hour); !w.gaveUp && w.step(until); {
 	}
@@ -393,6 +409,9 @@ func (w *world) recovers() {
 	f := w.fleet
 	if f.Count(Ready) != f.Desired || len(f.Workers) != f.Desired || f.Roll != nil {
 		w.t.Fatalf("not whole after an hour of calm: %d of %d ready, %d alive, roll %v: %+v", f.Count(Ready), f.Desired, len(f.Workers), f.Roll, f.Workers)
+	}
+	if f.has(func(w *Worker) bool { return w.Recalled || w.Dropped != "" }) {
+		w.t.Fatalf("what was asked for is not done after an hour of calm: %+v", f.Workers)
 	}
 }
 

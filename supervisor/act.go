@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"slices"
 	"syscall"
 	"time"
@@ -39,10 +38,7 @@ func (s *Supervisor) carryOut(a policy.Action, now time.Time) bool {
 		s.releases[s.fleet.Generation] = s.config
 		s.beginRoll(a)
 	case policy.EndRoll:
-		r := s.fleet.Roll
-		s.fleet.FinishRoll(now)
-		s.event(Event{Kind: RollDone, Trigger: r.Trigger, Duration: now.Sub(r.Began),
-			Message: fmt.Sprintf("replaced %d workers", r.Replaced)})
+		s.endRoll(now)
 	case policy.GiveUp:
 		s.giveUp(a.Reason)
 	}
@@ -248,6 +244,9 @@ func (s *Supervisor) forget(p *process) {
 	used := []int{s.fleet.Generation, s.fleet.Stable}
 	for _, w := range s.fleet.Workers {
 		used = append(used, w.Generation)
+	}
+	for _, slot := range s.fleet.Slots { // a worker that has just crashed may come back with what it was
+		used = append(used, slot.Generation)
 	}
 	for g := range s.releases {
 		if !slices.Contains(used, g) {

@@ -148,6 +148,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 	case policy.Crashed:
 		s.lastStatus = p.status
 		e.Kind, e.Exit, e.Trigger, e.Failure = WorkerCrashed, ExitCrash, policy.Crash, true
+		s.noteCrash(p.slot, e)
 		s.exits(p, e)
 	default:
 		s.lastStatus = p.status
@@ -160,7 +161,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		}
 		e.Message = fmt.Sprintf("ended with %s before it was ready: %s", e.Status, p.story(served))
 		s.exits(p, e)
-		s.failed(departure, w)
+		s.failed(departure, w, e.Message)
 	}
 	s.forget(p)
 }
@@ -174,34 +175,14 @@ func (s *Supervisor) exits(p *process, e Event) {
 }
 
 // failed says what a replacement that did not get ready leads to.
-func (s *Supervisor) failed(departure policy.Departure, w policy.Worker) {
+func (s *Supervisor) failed(departure policy.Departure, w policy.Worker, why string) {
 	if old := s.fleet.Find(w.Replaces); old != nil && departure != policy.StartFailed {
 		s.event(Event{Kind: CycleFailed, Worker: old.ID, Trigger: w.Trigger, Failure: true, Message: "the old worker stays"})
 	}
 	if departure != policy.RollFailed {
 		return
 	}
-	s.event(Event{Kind: RollFailed, Trigger: w.Trigger, Failure: true,
-		Message: s.afterFailedRoll(w)})
-	if release, ok := s.releases[s.fleet.Generation]; ok {
-		s.config = release.withPolicyOf(s.config)
-	}
-	s.releaseBrakes("the release before is back")
-}
-
-// afterFailedRoll says what the pool goes on with.
-func (s *Supervisor) afterFailedRoll(failed policy.Worker) string {
-	text := fmt.Sprintf("generation %d did not get ready in slot %d; going on with generation %d", failed.Generation, failed.Slot, s.fleet.Generation)
-	stay := 0
-	for _, w := range s.fleet.Workers {
-		if w.Generation == failed.Generation {
-			stay++
-		}
-	}
-	if stay > 0 && failed.Generation != s.fleet.Generation {
-		text += fmt.Sprintf("; %d workers of generation %d stay until they are cycled", stay, failed.Generation)
-	}
-	return text
+	s.rollFailed(w, why)
 }
 
 // promptly is how soon a server dies of the stop signal whose runtime catches it

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"rota/policy"
@@ -26,7 +27,10 @@ const (
 	RollDone       Kind = "roll done"
 	RollFailed     Kind = "roll failed"
 	RollSuperseded Kind = "roll superseded" // by another that began meanwhile
-	PoolReady      Kind = "pool ready"      // as many workers are ready as were asked for, for the first time
+	RollPaused     Kind = "roll paused"     // it begins no more cycles
+	RollResumed    Kind = "roll resumed"
+	RollAborted    Kind = "roll aborted"
+	PoolReady      Kind = "pool ready" // as many workers are ready as were asked for, for the first time
 	PoolScaled     Kind = "pool scaled"
 	PoolStopping   Kind = "pool stopping"
 	PoolGivenUp    Kind = "pool given up"
@@ -42,6 +46,8 @@ const (
 	LimitChanged   Kind = "container limit changed"   // what is a share of it should be settled anew
 	Note           Kind = "note"                      // for whoever looks for the reason of something
 	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what bloat is
+	OperatorAsked  Kind = "operator asked"            // for what the message says; the reason has who it was
+	OperatorDenied Kind = "operator denied"           // so that nothing was done
 	Warning        Kind = "warning"
 )
 
@@ -80,6 +86,7 @@ type Event struct {
 	PID         int
 	Generation  int
 	Trigger     policy.Trigger
+	Roll        int           // the id of the roll that something happened to; 0 for none
 	Reason      string        // the numbers behind the trigger, or behind an end for want of memory
 	Duration    time.Duration // boot of a WorkerReady, drain of a WorkerExited
 	Exit        string        // one of ExitReasons
@@ -92,4 +99,32 @@ type Event struct {
 	Bytes       int64         // that the result takes
 
 	Ready, Desired, Alive int
+}
+
+// Level says how much an event matters. The names are the log's.
+type Level string
+
+// The levels of events, from the least.
+const (
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
+)
+
+// worrying is what an operator should look into, although rota can go on.
+var worrying = []Kind{Warning, StopFirst, MemoryPaused, OOMKill}
+
+// Level says how much the event matters: an error is a failure, and a warning what
+// cost requests or should be looked into.
+func (e *Event) Level() Level {
+	switch {
+	case e.Kind == Note:
+		return LevelDebug
+	case e.Failure:
+		return LevelError
+	case e.Cut+e.CutUpgrades > 0 || e.Exit == ExitOOM || slices.Contains(worrying, e.Kind):
+		return LevelWarn
+	}
+	return LevelInfo
 }

@@ -142,6 +142,7 @@ func (s *Supervisor) ready(p *process, now time.Time) {
 		s.admit(p)
 	}
 	w := s.fleet.Find(p.id)
+	s.noteCycle(w, now)
 	s.event(Event{Kind: WorkerReady, Worker: p.id, Trigger: w.Trigger, Duration: now.Sub(p.began)})
 	s.sample() // where it begins: what it has later is growth
 	if !s.everReady && s.fleet.Count(policy.Ready) >= s.fleet.Desired {

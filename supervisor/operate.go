@@ -1,11 +1,30 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
-
-	"rota/policy"
 )
+
+// Why an operator's wish cannot be granted.
+var (
+	ErrNoRoll   = errors.New("no roll is under way")
+	ErrNoWorker = errors.New("the slot has no worker that serves")
+	ErrStopping = errors.New("rota was asked to end")
+)
+
+// order carries out what an operator asks for, and shows it in the Status before
+// it returns. A pool that ends takes no orders.
+func (s *Supervisor) order(do func() error) error {
+	err := ErrStopping
+	s.ask(func() {
+		if s.fleet.StopSince.IsZero() {
+			err = do()
+			s.publish(time.Now())
+		}
+	})
+	return err
+}
 
 // Stop ends the pool: every worker drains, then Run returns. The second call
 // ends it at once.
@@ -21,35 +40,44 @@ func (s *Supervisor) Stop() {
 		}
 		f.StopSince = time.Now()
 		s.event(Event{Kind: PoolStopping, Message: "draining every worker"})
+		if f.Roll != nil {
+			s.abortRoll("rota was asked to end", f.StopSince)
+		}
 	})
-}
-
-// Roll replaces every worker by one of a new generation.
-func (s *Supervisor) Roll(reason string) {
-	s.ask(func() { s.roll(reason) })
-}
-
-func (s *Supervisor) roll(reason string) {
-	if !s.fleet.StopSince.IsZero() {
-		return
-	}
-	s.releases[s.fleet.NewGeneration()] = s.config
-	s.releaseBrakes(fmt.Sprintf("generation %d may need less", s.fleet.Generation))
-	s.beginRoll(policy.BeginRoll{Trigger: policy.Generation, Reason: reason})
-}
-
-func (s *Supervisor) beginRoll(a policy.BeginRoll) {
-	if r := s.fleet.Roll; r != nil {
-		s.event(Event{Kind: RollSuperseded, Trigger: r.Trigger, Message: fmt.Sprintf("replaced %d workers until then", r.Replaced)})
-	}
-	s.fleet.StartRoll(a, time.Now())
-	s.event(Event{Kind: RollBegan, Trigger: a.Trigger, Reason: a.Reason,
-		Message: fmt.Sprintf("replacing %d workers by generation %d", len(s.fleet.Workers), s.fleet.Generation)})
 }
 
 // Scale changes the number of workers by delta, never below one.
 func (s *Supervisor) Scale(delta int) {
 	s.ask(func() { s.scale(max(1, s.fleet.Desired+delta)) })
+}
+
+// mostWorkers is more than anybody means to run on one machine: each is a process
+// that rota starts at once.
+const mostWorkers = 1000
+
+// ScaleTo asks for a number of workers and returns what was asked for before.
+func (s *Supervisor) ScaleTo(n int) (before int, err error) {
+	if n < 1 || n > mostWorkers {
+		return 0, fmt.Errorf("cannot scale to %d workers: it takes a number from 1 to %d", n, mostWorkers)
+	}
+	err = s.order(func() error {
+		before = s.fleet.Desired
+		s.scale(n)
+		return nil
+	})
+	return before, err
+}
+
+// Cycle replaces the worker that serves a slot by a fresh one of the same
+// configuration. It returns once that is next in turn, not once it is done; asking
+// twice is one cycle. The error is ErrNoWorker if none serves the slot.
+func (s *Supervisor) Cycle(slot int) error {
+	return s.order(func() error {
+		if !s.fleet.Recall(slot) {
+			return ErrNoWorker
+		}
+		return nil
+	})
 }
 
 func (s *Supervisor) scale(n int) {
@@ -64,9 +92,10 @@ func (s *Supervisor) scale(n int) {
 
 // Reload takes a new configuration over. What only concerns policy takes effect
 // without touching a worker; a new command or environment rolls the pool. roll
-// asks for a roll in any case. What cannot change while rota runs stays as it
-// was and is named in the warnings returned.
-func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []string) {
+// asks for a roll in any case; id is that of the roll that began, 0 if none did.
+// What cannot change while rota runs stays as it was and is named in the warnings
+// returned.
+func (s *Supervisor) Reload(next Config, roll bool, reason string) (id int, warnings []string) {
 	s.ask(func() {
 		old := s.config
 		keep := func(changed bool, name string) {
@@ -109,8 +138,8 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (warnings []s
 			s.scale(next.Workers)
 		}
 		if roll || !next.sameRelease(old) {
-			s.roll(reason)
+			id = s.roll(reason)
 		}
 	})
-	return warnings
+	return id, warnings
 }

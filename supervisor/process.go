@@ -61,6 +61,7 @@ type process struct {
 	failed string // why it could not be executed
 
 	usage    procstats.Usage // at the last look
+	cores    cores
 	foreseen policy.Foreseen // and what that said of the next ones
 	unread   time.Time       // since when it cannot be read, for no known reason; zero if it can
 	shrank   time.Time       // when a process of it was last found to have gone

@@ -73,6 +73,9 @@ func (s *Supervisor) onSampled(m sampled, now time.Time) {
 	s.sampleWork += (m.work - s.sampleWork) / sampleMemory
 	for _, u := range m.usages {
 		if p := s.processes[u.ID]; p != nil {
+			if u.Err == nil && !u.Hidden {
+				p.cores.look(u.CPU, m.at)
+			}
 			s.observe(p, u, now)
 		}
 	}

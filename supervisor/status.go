@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -20,8 +21,14 @@ type Status struct {
 	Accept     string
 	Listeners  []string
 	Stopping   bool
-	Rolling    bool
+	EverReady  bool   // as many workers were ready as were wanted, once
+	Missing    string // why fewer are, as far as is known; empty if enough are
 	Workers    []WorkerStatus
+	Rolls      Rolls
+	// Next is the next cycle that can be foreseen; nil if none can.
+	Next *policy.Next
+	// Cycles are the workers replaced so far, by trigger.
+	Cycles map[policy.Trigger]int
 	// Container is what holds the workers; the zero value before the first look.
 	Container procstats.Container
 	// Memory is what the workers cost together in bytes, shared memory counted once.
@@ -50,6 +57,9 @@ type WorkerStatus struct {
 	Generation int
 	State      policy.State
 	Started    time.Time
+	ReadyAt    time.Time      // zero before
+	Due        time.Time      // when its age ends it; zero for never
+	Trigger    policy.Trigger // why it was started; empty for a slot that was filled for the first time
 	RSS        int64
 	PSS        int64
 	Private    int64
@@ -71,46 +81,95 @@ type WorkerStatus struct {
 	Denied   bool            // PSS and Shared cannot be read, so that Private is an upper bound; or nothing can, and there is no sample
 	Foreseen policy.Foreseen // from the last sample
 
+	Cores float64 // of the processor that it used between the last two looks
+	Timed bool    // there were two of them
+
+	// LastCycle is why the last worker of the slot went; nil if none did. It is not
+	// to be changed.
+	LastCycle *LastCycle
+
 	// Known in front mode alone:
 	InFlight int   // requests and upgraded connections
 	Requests int64 // that it was given so far
 }
 
+// LastCycle is why the worker of a slot was replaced, or came back after a crash.
+type LastCycle struct {
+	Trigger policy.Trigger
+	Reason  string    // the numbers behind it
+	At      time.Time // when the replacement was ready
+}
+
 // Status is the pool as the loop last published it; nil before the first time.
 func (s *Supervisor) Status() *Status { return s.status.Load() }
 
+// publish runs after each turn of the loop, so it copies what changes and shares
+// what is replaced as a whole.
 func (s *Supervisor) publish(now time.Time) {
-	f := s.fleet
+	f, p := s.fleet, s.config.Policy
 	st := &Status{
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
-		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil,
+		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
+		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
 		SampleDuration: s.sampleCost, Container: s.contained,
-		Memory: f.Total(), Budget: s.config.Policy.MaxTotalMemory, Paused: maps.Clone(f.Brakes),
-		MaxMemory: s.config.Policy.MaxMemory, MemoryMetric: s.config.Policy.MemoryMetric,
-		Workers: make([]WorkerStatus, 0, len(f.Workers)),
+		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
+		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {
 		st.Listeners = append(st.Listeners, a.String())
 	}
-	loads := map[uint64]front.WorkerStats{}
-	if s.front != nil {
-		for _, l := range s.front.Stats().Workers {
-			loads[l.ID] = l
-		}
+	if st.Ready < st.Desired {
+		st.Missing = s.missing(now)
 	}
-	for _, w := range f.Workers {
-		ws := WorkerStatus{ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State, Started: w.Started}
-		if p := s.processes[w.ID]; p != nil {
-			ws.PID, ws.Foreseen = p.pid, p.foreseen
-			ws.costs(&p.usage)
+	loads := s.loads()
+	for i := range f.Workers {
+		w, ws := &f.Workers[i], &st.Workers[i]
+		s.describe(w, ws)
+		if l, ok := loads[w.ID]; ok {
+			ws.InFlight, ws.Requests = l.InFlight, l.Requests
 		}
-		ws.InFlight, ws.Requests = loads[w.ID].InFlight, loads[w.ID].Requests
-		st.Workers = append(st.Workers, ws)
 	}
 	if st.Verdict = s.learned.said; st.Verdict.Kind == verdict.Bloat {
 		st.Causes = s.learned.causes
 	}
 	s.status.Store(st)
+}
+
+// loads is what the front knows of its workers, by id.
+func (s *Supervisor) loads() map[uint64]front.WorkerStats {
+	if s.front == nil {
+		return nil
+	}
+	stats := s.front.Stats()
+	loads := make(map[uint64]front.WorkerStats, len(stats.Workers))
+	for _, l := range stats.Workers {
+		loads[l.ID] = l
+	}
+	return loads
+}
+
+// describe fills in one worker.
+func (s *Supervisor) describe(w *policy.Worker, ws *WorkerStatus) {
+	*ws = WorkerStatus{
+		ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State,
+		Started: w.Started, ReadyAt: w.ReadyAt, Due: w.Due, Trigger: w.Trigger, LastCycle: s.lastCycles[w.Slot],
+	}
+	if p := s.processes[w.ID]; p != nil {
+		ws.PID, ws.Foreseen, ws.Cores, ws.Timed = p.pid, p.foreseen, p.cores.used, p.cores.known
+		ws.costs(&p.usage)
+	}
+}
+
+// missing says which slots are not served and what is known of that.
+func (s *Supervisor) missing(now time.Time) string {
+	f := s.fleet
+	text := fmt.Sprintf("%d of %d workers are ready", f.Count(policy.Ready), f.Desired)
+	for slot := range f.Desired {
+		if had := f.Slots[slot]; had.Failures > 0 && f.Serving(slot) == nil {
+			return fmt.Sprintf("%s; slot %d has failed %d times in a row, the last time %s ago", text, slot, had.Failures, now.Sub(had.Failed).Round(time.Second))
+		}
+	}
+	return text
 }
 
 // costs takes over what was last read of a worker's memory.

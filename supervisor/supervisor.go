@@ -81,6 +81,9 @@ type Supervisor struct {
 
 	noFilter   bool // the kernel refused the filter
 	warned     map[string]bool
+	cycles     map[policy.Trigger]int // done so far; replaced, never changed
+	lastCycles map[int]*LastCycle     // by slot
+	crashes    map[int]string         // how the last worker of a slot ended that crashed
 	everReady  bool
 	lastStatus syscall.WaitStatus
 	exitCode   int
@@ -112,6 +115,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
 		opened: map[*listener.Socket]bool{}, learned: newLearned(),
+		cycles: noCycles(), lastCycles: map[int]*LastCycle{}, crashes: map[int]string{},
 	}
 	if config.Accept == AcceptFront {
 		s.makeFront()
@@ -286,6 +290,7 @@ func (s *Supervisor) event(e Event) {
 	if p := s.processes[e.Worker]; p != nil {
 		e.PID, e.Slot, e.Generation = p.pid, p.slot, p.generation
 	}
+	s.tally(&e)
 	s.options.Observe(e)
 }
 

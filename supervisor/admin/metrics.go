@@ -35,13 +35,6 @@ const (
 	bootReason = "boot" // a slot is filled for the first time
 )
 
-// Results of a roll.
-const (
-	rollDone       = "done"
-	rollFailed     = "failed"
-	rollSuperseded = "superseded"
-)
-
 // A worker boots in tens of milliseconds (a static binary) to a minute (a large
 // JVM or Rails application); drains are of the same range.
 var lifeBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120}
@@ -85,9 +78,9 @@ func NewMetrics(accept string) *Metrics {
 		m.exits.WithLabelValues(reason)
 	}
 	for _, t := range []policy.Trigger{policy.Generation, policy.Cron} {
-		m.rolls.WithLabelValues(string(t), rollDone)
-		m.rolls.WithLabelValues(string(t), rollFailed)
-		m.rolls.WithLabelValues(string(t), rollSuperseded)
+		for _, result := range policy.RollResults {
+			m.rolls.WithLabelValues(string(t), string(result))
+		}
 	}
 	for _, result := range supervisor.CaptureResults {
 		m.captures.WithLabelValues(result)
@@ -160,10 +153,12 @@ func (m *Metrics) Observe(e supervisor.Event) {
 	case supervisor.StopFirst:
 		m.first.Inc()
 	case supervisor.RollDone:
-		m.rolls.WithLabelValues(string(e.Trigger), rollDone).Inc()
+		m.rolls.WithLabelValues(string(e.Trigger), string(policy.RollResultDone)).Inc()
 	case supervisor.RollSuperseded:
-		m.rolls.WithLabelValues(string(e.Trigger), rollSuperseded).Inc()
+		m.rolls.WithLabelValues(string(e.Trigger), string(policy.RollResultSuperseded)).Inc()
 	case supervisor.RollFailed:
-		m.rolls.WithLabelValues(string(e.Trigger), rollFailed).Inc()
+		m.rolls.WithLabelValues(string(e.Trigger), string(policy.RollResultFailed)).Inc()
+	case supervisor.RollAborted:
+		m.rolls.WithLabelValues(string(e.Trigger), string(policy.RollResultAborted)).Inc()
 	}
 }

@@ -129,7 +129,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	gauge("rota_workers_desired", float64(st.Desired))
-	gauge("rota_roll_in_progress", truth(st.Rolling))
+	gauge("rota_roll_in_progress", truth(st.Rolls.Current != nil))
 	gauge("rota_sample_duration_seconds", st.SampleDuration.Seconds())
 	counts := map[policy.State]int{}
 	for _, w := range st.Workers {

@@ -11,12 +11,21 @@ import (
 )
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	st := s.options.Pool.Status()
+	st := s.current()
 	if st == nil {
 		refuse(w, http.StatusServiceUnavailable, "rota has only just begun")
 		return
 	}
-	answer(w, s.describe(st))
+	answer(w, st)
+}
+
+// current is the pool as it is now; nil before there is anything to tell.
+func (s *Server) current() *api.Status {
+	st := s.options.Pool.Status()
+	if st == nil {
+		return nil
+	}
+	return s.describe(st)
 }
 
 // answer sends a value as JSON.

@@ -54,6 +54,9 @@ func check(w io.Writer, fs *pflag.FlagSet, command, environ []string, limit Limi
 	if err := checkCapture(s.Config.Capture, false); err != nil {
 		return err
 	}
+	if _, _, err := s.guards(); err != nil {
+		return err
+	}
 	return s.write(w, now)
 }
 

@@ -94,7 +94,7 @@ func TestCommandLine(t *testing.T) {
 		"x -- python3":            `unexpected argument "x": put -- before the command`,
 		"check x":                 `unexpected argument "x": put -- before the command`,
 		"--max-memroy 1G":         `unknown flag --max-memroy (did you mean --max-memory? see rota --help)`,
-		"check --wrokers 1":       `unknown flag --wrokers (did you mean --workers? see rota --help)`,
+		"check --wrokers 1":       `unknown flag --wrokers (did you mean --workers? see rota check --help)`,
 		"--colour":                `unknown flag --colour (see rota --help)`,
 		"-x":                      `unknown flag -x (see rota --help)`,
 		"-hx":                     `unknown flag -x (see rota --help)`,

@@ -18,8 +18,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"rota/listener"
+	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // What the demo runs: each worker reaches its limit in about ten seconds,
@@ -84,15 +87,22 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 
 	screen := newScreen(out, isatty.IsTerminal(os.Stdout.Fd()))
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
+	recorder := history.New(events, settings.Config.Accept == supervisor.AcceptFront)
 	ready := make(chan struct{})
 	sup, err := supervisor.New(settings.Config, supervisor.Options{
 		Environ: WorkerEnviron(os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e)
+			events.Append(e)
 			screen.observe(e)
 			if e.Kind == supervisor.PoolReady {
 				close(ready)
 			}
+		},
+		Answered: func(a front.Answer) {
+			metrics.Answered(a)
+			recorder.Answered(a)
 		},
 		Stdout: int(os.Stdout.Fd()),
 		Stderr: int(os.Stderr.Fd()),
@@ -106,8 +116,10 @@ func (d *demo) run(ctx context.Context, out io.Writer) error {
 		return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w", err)}
 	}
 	defer l.Close()
-	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Version: version(), Started: time.Now()})
+	server := admin.New(admin.Options{Pool: sup, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now()})
+	defer server.End()
 	go func() { _ = server.Serve(l) }()
+	go recorder.Run(ctx, sup)
 
 	ended := make(chan int, 1)
 	go func() { ended <- sup.Run(context.Background()) }()

@@ -10,8 +10,6 @@ import (
 	"rota/supervisor"
 )
 
-const helpHint = "see rota --help"
-
 // ExitError is an error that says with which code rota ends.
 type ExitError struct {
 	Code int
@@ -37,6 +35,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
 	}
+	helpHint := "see " + cmd.CommandPath() + " --help"
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return usage(fmt.Errorf("%w (%s)", err, helpHint))

@@ -19,6 +19,9 @@ type setting struct {
 	splits  bool // one text holds several, between commas
 	pairs   bool // may be a mapping in the file
 
+	choices []string // what it can be, for the completion of shells; nil for anything
+	bare    bool     // is true where it is given without a value
+
 	// set takes one text into the settings and returns it as it is to be
 	// shown. Its error names the text and the remedy, not the setting.
 	set func(b *builder, text string) (shown string, err error)
@@ -42,9 +45,11 @@ var schema = []*setting{
 	{group: groupPool, name: "listen", short: "l", kind: "ADDR", unset: "what the command binds", repeats: true, set: setListen,
 		usage: "serve on :8080, host:port or unix:/path; may repeat (default what the command binds)"},
 	{group: groupPool, name: "accept", kind: "MODE", def: "front", set: setAccept,
-		usage: "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket"},
+		choices: []string{"front", "shared"},
+		usage:   "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket"},
 	{group: groupPool, name: "handoff", kind: "HOW,...", def: "adopt,inherit", repeats: true, splits: true, set: setHandoff,
-		usage: "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment, port: it binds $PORT, or {port} in its arguments"},
+		choices: []string{"adopt", "inherit", "port"},
+		usage:   "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment, port: it binds $PORT, or {port} in its arguments"},
 	{group: groupPool, name: "env", kind: "KEY=VALUE", unset: "none", repeats: true, pairs: true, set: setEnv,
 		usage: "set a variable for the workers; may repeat"},
 
@@ -53,7 +58,8 @@ var schema = []*setting{
 	{group: groupMemory, name: "memory-samples", kind: "N", def: "3", set: setMemorySamples,
 		usage: "samples in a row that must be over it"},
 	{group: groupMemory, name: "memory-metric", kind: "METRIC", def: "private", set: setMemoryMetric,
-		usage: "what it compares: private, rss or pss"},
+		choices: []string{"private", "rss", "pss"},
+		usage:   "what it compares: private, rss or pss"},
 	{group: groupMemory, name: "max-total-memory", kind: "SIZE", def: "90%", set: setMaxTotalMemory,
 		usage: "replace the worker that has grown most when all together are over it; off without a limit of the container"},
 	{group: groupMemory, name: "sample-interval", kind: "TIME", def: "1s", set: setSampleInterval,
@@ -87,13 +93,15 @@ var schema = []*setting{
 		usage: "replace all when this file changes; may repeat"},
 
 	{group: groupLife, name: "ready", kind: "HOW", def: "listen", set: setReady,
-		usage: "when a worker is ready; listen: it listens, http: it answers ready-path with 2xx or 3xx, notify: it says so to $NOTIFY_SOCKET"},
+		choices: []string{"listen", "http", "notify"},
+		usage:   "when a worker is ready; listen: it listens, http: it answers ready-path with 2xx or 3xx, notify: it says so to $NOTIFY_SOCKET"},
 	{group: groupLife, name: "ready-path", kind: "/PATH", def: "/", set: setReadyPath,
 		usage: "what it is asked for, with --ready http"},
 	{group: groupLife, name: "start-timeout", kind: "TIME", def: "60s", set: setStartTimeout,
 		usage: "most between start and ready"},
 	{group: groupLife, name: "stop-signal", kind: "SIGNAL", def: "TERM", set: setStopSignal,
-		usage: "what ends a worker"},
+		choices: []string{"TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH", "KILL"},
+		usage:   "what ends a worker"},
 	{group: groupLife, name: "drain-timeout", kind: "TIME", def: "20s", set: setDrainTimeout,
 		usage: "most that a worker may take to finish its requests"},
 	{group: groupLife, name: "stop-timeout", kind: "TIME", def: "5s", set: setStopTimeout,
@@ -122,16 +130,29 @@ var schema = []*setting{
 	{group: groupFront, name: "max-header", kind: "SIZE", def: "64KiB", set: setMaxHeader,
 		usage: "most that a request's header may take, or an answer's"},
 	{group: groupFront, name: "access-log", kind: "FORMAT", def: off, set: setAccessLog,
-		usage: "write a line for each request to standard output: text or json"},
+		choices: []string{"off", "text", "json"},
+		usage:   "write a line for each request to standard output: text or json"},
 
 	{group: groupAround, name: "config", kind: "PATH", unset: "none", set: setConfig,
 		usage: "read settings from a YAML file; its keys are named like the flags"},
 	{group: groupAround, name: "admin", kind: "ADDR", def: "127.0.0.1:9797", set: setAdmin,
 		usage: "health, metrics and dashboard; off for none"},
+	{group: groupAround, name: "admin-token-file", kind: "PATH", unset: "none", set: setAdminTokenFile,
+		usage: "let whoever sends the first line of this file as a bearer token change the pool over admin; without it, admin only tells"},
+	{group: groupAround, name: "admin-tls-cert", kind: "PATH", unset: "none", set: setAdminTLSCert,
+		usage: "certificate, and those that it was signed with, for TLS on admin"},
+	{group: groupAround, name: "admin-tls-key", kind: "PATH", unset: "none", set: setAdminTLSKey,
+		usage: "its key"},
+	{group: groupAround, name: "admin-insecure", kind: "bool", bare: true, def: "false", set: setAdminInsecure,
+		usage: "take the token on other than a loopback address without TLS too, where others on the way can read it"},
+	{group: groupAround, name: "control", kind: "PATH|off", unset: "the runtime folder", set: setControl,
+		usage: "socket through which rota status, roll and the like reach this pool (default PID.sock in $XDG_RUNTIME_DIR/rota, /run/rota or rota-UID in the temporary folder)"},
 	{group: groupAround, name: "log-level", kind: "LEVEL", def: "info", set: setLogLevel,
-		usage: "trace, debug, info, warn or error"},
+		choices: []string{"trace", "debug", "info", "warn", "error"},
+		usage:   "trace, debug, info, warn or error"},
 	{group: groupAround, name: "log-format", kind: "FORMAT", def: "text", set: setLogFormat,
-		usage: "text or json"},
+		choices: []string{"text", "json"},
+		usage:   "text or json"},
 	{group: groupAround, name: "log-file", kind: "PATH", unset: "standard error", set: setLogFile,
 		usage: "write the log there (default standard error)"},
 }
@@ -148,7 +169,10 @@ func addFlags(fs *pflag.FlagSet) {
 	// that whoever forgets the -- is told so, and not about an unknown flag.
 	fs.SetInterspersed(false)
 	for _, s := range schema {
-		fs.VarP(&flagValue{setting: s}, s.name, s.short, s.usage)
+		flag := fs.VarPF(&flagValue{setting: s}, s.name, s.short, s.usage)
+		if s.bare {
+			flag.NoOptDefVal = "true"
+		}
 	}
 }
 

@@ -68,6 +68,10 @@ func writeFlags(w io.Writer, fs *pflag.FlagSet) {
 		}
 		byGroup[group].AddFlag(f)
 	})
+	if len(settings(fs)) == 0 {
+		byGroup["Flags"] = byGroup[others]
+		order = []string{"Flags"}
+	}
 	for _, group := range order {
 		if byGroup[group].HasAvailableFlags() {
 			fmt.Fprintf(w, "\n%s:\n%s", group, byGroup[group].FlagUsagesWrapped(helpWidth))

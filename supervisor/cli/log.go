@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -46,9 +45,6 @@ func (l *log) reopen() error {
 	return l.file.open()
 }
 
-// worrying is what an operator should look into, although rota can go on.
-var worrying = []supervisor.Kind{supervisor.StopFirst, supervisor.MemoryPaused, supervisor.OOMKill}
-
 // event writes an event with those of its fields that mean something.
 func (l *log) event(e supervisor.Event) {
 	var args []any
@@ -74,18 +70,14 @@ func (l *log) event(e supervisor.Event) {
 	add("ready", e.Ready, true)
 	add("desired", e.Desired, true)
 	add("alive", e.Alive, true)
-	switch {
-	case e.Kind == supervisor.Warning:
-		l.Warn(e.Message)
-	case e.Kind == supervisor.Note:
-		l.Debug(e.Message, args...)
-	case e.Failure:
-		l.Error(string(e.Kind), args...)
-	case e.Cut+e.CutUpgrades > 0 || e.Exit == supervisor.ExitOOM || slices.Contains(worrying, e.Kind):
-		l.Warn(string(e.Kind), args...)
-	default:
-		l.Info(string(e.Kind), args...)
+	level, text := hclog.LevelFromString(string(e.Level())), string(e.Kind)
+	switch e.Kind {
+	case supervisor.Warning:
+		text, args = e.Message, nil
+	case supervisor.Note:
+		text = e.Message
 	}
+	l.Log(level, text, args...)
 }
 
 // logFile is a file that can be opened anew while it is written to.

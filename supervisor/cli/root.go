@@ -20,7 +20,8 @@ func Main(args []string) int {
 		launch.Shim()
 	}
 	root := newRoot()
-	root.SetArgs(args)
+	prepareCompletion(root, args)
+	root.SetArgs(lessFlags(args))
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
 
@@ -69,7 +70,9 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newCheck(limit), newDemo(), newDemoServer())
+	root.AddCommand(newStatus(), newTop(), newExplain(), newEvents(), newHistory(),
+		newRoll(), newCycle(), newScale(), newStop(), newHealthcheck(),
+		newCheck(limit), newCompletion(), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root

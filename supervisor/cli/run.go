@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -19,6 +18,8 @@ import (
 	"rota/listener/front"
 	"rota/supervisor"
 	"rota/supervisor/admin"
+	"rota/supervisor/admin/history"
+	"rota/supervisor/admin/journal"
 )
 
 // settleTime is how long a watched file must stay as it is before it counts as
@@ -33,10 +34,13 @@ type service struct {
 	limit   Limit
 	started *Settings // what rota was started with
 
-	sup       *supervisor.Supervisor
-	metrics   *admin.Metrics
-	log       *log
-	reloading sync.Mutex // signals and files may ask at the same time
+	sup         *supervisor.Supervisor
+	metrics     *admin.Metrics
+	admin       *admin.Server
+	log         *log
+	token       *admin.Token       // nil without any
+	certificate *admin.Certificate // nil without any
+	reloading   sync.Mutex         // signals and files may ask at the same time
 }
 
 // run resolves the settings, runs the pool and returns when it has ended. Bad
@@ -52,6 +56,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	if sv.log, err = openLog(settings.LogLevel, settings.LogFormat, settings.LogFile); err != nil {
 		return err
 	}
+	if sv.token, sv.certificate, err = settings.guards(); err != nil {
+		return err
+	}
 	for _, w := range settings.Warnings {
 		sv.log.warn(w)
 	}
@@ -59,11 +66,19 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	defer access.close(sv.log.warn)
 	failures := newFailures()
 	go failures.write(sv.log)
+	socket, err := sv.openControl(settings)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	metrics := admin.NewMetrics(settings.Config.Accept)
+	events := journal.New(time.Now())
+	recorder := history.New(events, settings.Config.Accept == supervisor.AcceptFront)
 	sv.sup, err = supervisor.New(settings.Config, supervisor.Options{
 		Environ: workerEnviron(settings, os.Environ()),
 		Observe: func(e supervisor.Event) {
 			metrics.Observe(e) // first: who reads the log may look at them next
+			events.Append(e)
 			sv.log.event(e)
 			if e.Kind == supervisor.LimitChanged {
 				go sv.reload(false, e.Message) // beside the loop, which it asks
@@ -75,6 +90,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		},
 		Answered: func(a front.Answer) {
 			metrics.Answered(a)
+			recorder.Answered(a)
 			access.answered(a)
 			failures.answered(a)
 		},
@@ -87,12 +103,20 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	defer sv.sup.Sockets().RemoveFiles()
 	metrics.Watch(sv.sup)
 	sv.metrics = metrics
-	if err := sv.serveAdmin(settings, metrics); err != nil {
+	sv.admin = admin.New(admin.Options{
+		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
+		Token: sv.token, Certificate: sv.certificate,
+		Warn: sv.log.warn, Logs: sv.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	})
+	defer sv.admin.End() // who follows the pool learns how it ended
+	sv.serveControl(socket)
+	if err := sv.serveAdmin(settings); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())
+	go recorder.Run(ctx, sv.sup)
 	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
@@ -147,32 +171,6 @@ func workerEnviron(s *Settings, environ []string) []string {
 	return environ
 }
 
-// serveAdmin opens the admin address. One that was asked for must be free; the
-// default one may be another pool's, which must not keep this one from serving.
-func (sv *service) serveAdmin(s *Settings, metrics *admin.Metrics) error {
-	if s.Admin == "" {
-		return nil
-	}
-	server := admin.New(admin.Options{Pool: sv.sup, Metrics: metrics, Version: version(), Started: time.Now()})
-	l, err := net.Listen("tcp", s.Admin)
-	if err == nil {
-		go func() {
-			if err := server.Serve(l); err != nil {
-				sv.log.warn(fmt.Sprintf("the admin address %s has failed: %v", s.Admin, err))
-			}
-		}()
-		sv.log.info("metrics and health", "url", "http://"+l.Addr().String())
-		return nil
-	}
-	for _, v := range s.Values {
-		if v.Name == "admin" && v.Source == fromDefault {
-			sv.log.warn(fmt.Sprintf("no metrics: cannot listen on the default admin address: %v (is another rota running? choose another with --admin)", err))
-			return nil
-		}
-	}
-	return &ExitError{supervisor.ExitFailed, fmt.Errorf("cannot listen for --admin: %w (is another rota running?)", err)}
-}
-
 // notified is where the signals arrive that rota obeys. SIGCHLD is the
 // supervisor's.
 func notified() chan os.Signal {
@@ -217,29 +215,43 @@ func (sv *service) signal(sig os.Signal) {
 // reload reads the configuration again. If it is bad, what was there stays, and
 // so does every worker.
 func (sv *service) reload(roll bool, reason string) {
+	if _, err := sv.take(roll, reason); err != nil {
+		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
+	}
+}
+
+// take reads the configuration again and hands it to the pool. id is that of the
+// roll that has begun.
+func (sv *service) take(roll bool, reason string) (id int, err error) {
 	sv.reloading.Lock()
 	defer sv.reloading.Unlock()
 	settings, err := sv.load()
 	sv.metrics.Reloaded(err == nil)
 	if err != nil {
-		sv.log.error("cannot read the configuration again; going on with what there was", "reason", reason, "error", err.Error())
-		return
+		return 0, err
 	}
-	for _, w := range append(settings.Warnings, sv.sup.Reload(settings.Config, roll, reason)...) {
+	id, warnings := sv.sup.Reload(settings.Config, roll, reason)
+	warnings = append(warnings, sv.readGuards()...)
+	for _, w := range append(settings.Warnings, warnings...) {
 		sv.log.warn(w)
 	}
 	sv.log.SetLevel(hclog.LevelFromString(settings.LogLevel))
 	for name, same := range map[string]bool{
-		"watch":      slices.Equal(settings.Watch, sv.started.Watch),
-		"admin":      settings.Admin == sv.started.Admin,
-		"log-format": settings.LogFormat == sv.started.LogFormat,
-		"log-file":   settings.LogFile == sv.started.LogFile,
-		"access-log": settings.AccessLog == sv.started.AccessLog,
+		"watch":            slices.Equal(settings.Watch, sv.started.Watch),
+		"admin":            settings.Admin == sv.started.Admin,
+		"admin-token-file": settings.AdminAuth.TokenFile == sv.started.AdminAuth.TokenFile,
+		"admin-tls-cert":   settings.AdminAuth.TLSCert == sv.started.AdminAuth.TLSCert,
+		"admin-tls-key":    settings.AdminAuth.TLSKey == sv.started.AdminAuth.TLSKey,
+		"control":          settings.Control == sv.started.Control,
+		"log-format":       settings.LogFormat == sv.started.LogFormat,
+		"log-file":         settings.LogFile == sv.started.LogFile,
+		"access-log":       settings.AccessLog == sv.started.AccessLog,
 	} {
 		if !same {
 			sv.log.warn(name + " changes with the next start of rota")
 		}
 	}
+	return id, nil
 }
 
 // watchFiles follows the configuration file and what --watch names.

@@ -12,7 +12,9 @@ import "rota/supervisor"
 type Settings struct {
 	Config supervisor.Config // Policy.Seed is left to whoever starts the pool
 
-	Admin      string   // host:port, or empty for none
+	Admin      string // host:port, or empty for none
+	AdminAuth  AdminAuth
+	Control    string   // path of the control socket, empty for the default one, or off
 	LogLevel   string   // trace, debug, info, warn or error
 	LogFormat  string   // text or json
 	LogFile    string   // empty for standard error
@@ -22,6 +24,14 @@ type Settings struct {
 
 	Values   []Value  // every setting, in the order of the flags, and the command
 	Warnings []string // what an operator should know, though nothing is wrong with it
+}
+
+// AdminAuth is what else the admin address is given.
+type AdminAuth struct {
+	TokenFile string // empty: nobody may change anything there
+	TLSCert   string // PEM; empty for no TLS, as is TLSKey then
+	TLSKey    string
+	Insecure  bool // a token without TLS is fine on any address
 }
 
 // Value is one setting with where it came from.

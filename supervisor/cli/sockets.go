@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"rota/listener"
 	"rota/supervisor"
+	"rota/supervisor/admin/control"
 )
 
 var (
@@ -55,6 +57,22 @@ func setAdmin(b *builder, text string) (string, error) {
 		return "", fmt.Errorf("%q is not an address (want host:port like 127.0.0.1:9797, or off)", text)
 	}
 	b.s.Admin = text
+	return text, nil
+}
+
+func setControl(b *builder, text string) (string, error) {
+	if text == off {
+		b.s.Control = off
+		return off, nil
+	}
+	path, err := filepath.Abs(text)
+	if err == nil {
+		err = control.CheckPath(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	b.s.Control = path
 	return text, nil
 }
 

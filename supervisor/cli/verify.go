@@ -12,7 +12,7 @@ import (
 // verify checks what no setting can tell alone. Its errors begin with where the
 // value in question comes from.
 func (b *builder) verify() error {
-	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyMemory, b.verifyAccept, b.verifyHandoff, b.verifyReady, b.verifyCapture} {
+	for _, check := range []func() error{b.verifyJitter, b.verifySurge, b.verifyMemory, b.verifyAccept, b.verifyHandoff, b.verifyReady, b.verifyCapture, b.verifyAdmin} {
 		if err := check(); err != nil {
 			return err
 		}

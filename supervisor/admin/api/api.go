@@ -3,8 +3,8 @@
 // socket and of the admin address.
 //
 //	GET  /v1/status                       Status
-//	GET  /v1/events                       server-sent: what happens; ?since=, ?status
-//	GET  /v1/history                      History; ?since=, ?format=csv
+//	GET  /v1/events                       server-sent: what happens; ?since=, ?after=, ?follow=false, ?status
+//	GET  /v1/history                      History; ?since=, ?step=, ?format=csv
 //	GET  /v1/rolls                        Rolls
 //	GET  /v1/workers/{slot}/explain       Explanation
 //	POST /v1/roll                         replace every worker: Begun

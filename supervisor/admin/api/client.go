@@ -71,11 +71,35 @@ func (c *Client) Explain(ctx context.Context, slot int) (*Explanation, error) {
 
 // History is what the pool was like since a time; the zero time for all.
 func (c *Client) History(ctx context.Context, since time.Time) (*History, error) {
+	return ask[History](ctx, c, "GET", "/v1/history?"+historyQuery(since).Encode(), nil)
+}
+
+// HistoryCSV copies the same to w, as a table for a spreadsheet.
+func (c *Client) HistoryCSV(ctx context.Context, since time.Time, w io.Writer) error {
+	query := historyQuery(since)
+	query.Set("format", "csv")
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota/v1/history?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return refusal(answer)
+	}
+	_, err = io.Copy(w, answer.Body)
+	return err
+}
+
+func historyQuery(since time.Time) url.Values {
 	query := url.Values{}
 	if !since.IsZero() {
 		query.Set("since", since.Format(time.RFC3339Nano))
 	}
-	return ask[History](ctx, c, "GET", "/v1/history?"+query.Encode(), nil)
+	return query
 }
 
 // Roll reads the configuration again and replaces every worker, as HUP does.
@@ -115,10 +139,37 @@ func (c *Client) Stop(ctx context.Context) error {
 	return err
 }
 
+// Health is nil if the pool serves: at least one of its workers is ready and it
+// was not asked to end; with all set, as many as are wanted. It is what /readyz and
+// /healthz answer. An Error says what is missing.
+func (c *Client) Health(ctx context.Context, all bool) error {
+	path := "/readyz"
+	if all {
+		path = "/healthz"
+	}
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	if answer.StatusCode != http.StatusOK {
+		return &Error{Code: answer.StatusCode, Message: strings.TrimSpace(string(text))}
+	}
+	return nil
+}
+
 // Asked says which part of the stream of events a client wants.
 type Asked struct {
 	After  uint64    // events with a higher ID; 0 for all that are kept
-	Since  time.Time // and not before this; the zero time for any
+	Since  time.Time // without After, those not before this; the zero time for any
 	Follow bool      // and those to come, until the context ends or each fails
 	Status bool      // with a status each second
 }
@@ -207,6 +258,26 @@ func message(name string, data []byte) (m Message, known bool, err error) {
 		return m, false, fmt.Errorf("cannot read what rota says (is it of another version?): %w", err)
 	}
 	return m, true, nil
+}
+
+// Copy writes the answer to a GET as it is.
+func (c *Client) Copy(ctx context.Context, w io.Writer, path string) error {
+	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return &Unreachable{c.socket, err}
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return refusal(answer)
+	}
+	if _, err := io.Copy(w, answer.Body); err != nil {
+		return fmt.Errorf("cannot pass on what rota at %s says: %w", c.socket, err)
+	}
+	return nil
 }
 
 // ask sends a request and reads its answer.

@@ -5,7 +5,7 @@ import "time"
 // Event is one thing that happened, with its numbers and the state of the pool
 // just after it. It is what the log has a line for.
 type Event struct {
-	ID         uint64    `json:"id"` // rises by one; Last-Event-ID of the stream
+	ID         uint64    `json:"id"` // rises by one, and over a restart of rota by more; Last-Event-ID of the stream
 	Time       time.Time `json:"time"`
 	Kind       string    `json:"kind"`              // as in the log: "worker ready", "cycle done"
 	Level      string    `json:"level"`             // debug, info, warn or error
@@ -15,6 +15,7 @@ type Event struct {
 	Generation int       `json:"generation,omitempty"`
 	Trigger    string    `json:"trigger,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
+	Roll       int       `json:"roll,omitempty"`    // the id of the roll that it happened to
 	Seconds    float64   `json:"seconds,omitempty"` // what a boot, a drain or a roll took
 	Exit       string    `json:"exit,omitempty"`    // drained, stopped, killed, crash or oom
 	Status     string    `json:"status,omitempty"`  // how a process ended, like "exit code 1"

@@ -9,18 +9,20 @@ type History struct {
 	Marks  []Mark  `json:"marks"`  // cycles within that time, oldest first
 }
 
-// Point is a stretch of time. Sizes are the most within it, rates its mean.
+// Point is a stretch of time. Sizes are the most within it, rates its mean. Where
+// one does not begin at the end of the one before, nobody looked: the machine was
+// asleep.
 type Point struct {
 	Time    time.Time `json:"time"`    // its end
 	Seconds float64   `json:"seconds"` // how long it was
 
 	Workers        []SlotPoint `json:"workers"` // by slot
 	TotalBytes     *int64      `json:"total_bytes"`
-	ContainerBytes *int64      `json:"container_bytes"` // used
-	LimitBytes     *int64      `json:"limit_bytes"`     // of the container
-	Ready          int         `json:"ready"`           // the least
-	AcceptQueue    int         `json:"accept_queue"`    // of all listeners
-	Requests       *float64    `json:"requests_per_second"`
+	ContainerBytes *int64      `json:"container_bytes"`     // used
+	LimitBytes     *int64      `json:"limit_bytes"`         // of the container
+	Ready          int         `json:"ready"`               // the least
+	AcceptQueue    int         `json:"accept_queue"`        // of all listeners
+	Requests       *float64    `json:"requests_per_second"` // that were over, shed ones included
 	Shed           *float64    `json:"shed_per_second"`
 	Cut            *float64    `json:"cut_per_second"`
 	InFlight       *int        `json:"in_flight"`
@@ -29,7 +31,8 @@ type Point struct {
 	P99Seconds     *float64    `json:"p99_seconds"`
 }
 
-// SlotPoint is the worker of a slot that served, or was about to.
+// SlotPoint is the worker of a slot that served, or was about to; of two that did
+// so one after the other, the larger. Slots from 128 on are in the totals only.
 type SlotPoint struct {
 	Slot         int    `json:"slot"`
 	ID           uint64 `json:"id"` // another one: it was replaced

@@ -1,0 +1,133 @@
+// The charts of the whole pool.
+
+import { el, set, text } from "./dom.js";
+import { Chart, sizes } from "./chart.js";
+import { count, latency, rate, size, tick, time as clock } from "./format.js";
+import { colors } from "./theme.js";
+
+const plain = (name, color, more = {}) => ({ name, color, ...more });
+const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
+const brief = (n) => (n >= 1000 ? `${n / 1000}k` : String(Math.round(n * 1000) / 1000));
+
+// What is drawn: columns of the store, and how their numbers are written. The
+// first line is filled where it stands alone.
+const charts = [
+  {
+    name: "Requests", unit: "/s", front: true, write: rate, axis: brief, least: 1,
+    lines: [plain("requests", "private", { fill: "private-fill", label: "a second" })],
+    now: (s, p) => `${rate(p?.requests_per_second ?? s.requests?.per_second)}/s`,
+    more: (s) => `${count(s.requests?.total)} so far`,
+  },
+  {
+    name: "Latency", front: true, write: latency, axis: latency, least: 0.001,
+    lines: [plain("p99", "second", { label: "p99" }), plain("p50", "private", { label: "p50" })],
+    now: (s) => latency(s.requests?.p99_seconds), more: (s) => `p99; p50 ${latency(s.requests?.p50_seconds)}`,
+  },
+  {
+    name: "Shed and cut", front: true, write: (n) => rate(n) + "/s", axis: brief, least: 1,
+    lines: [plain("shed", "warn", { label: "shed", fill: "plain-fill" }), plain("cut", "bad", { label: "cut" })],
+    now: (s) => count((s.requests?.shed ?? 0) + (s.requests?.cut ?? 0)),
+    more: (s) => `${count(s.requests?.shed)} shed, ${count(s.requests?.cut)} cut so far`,
+  },
+  {
+    name: "Memory of all", write: size, axis: tick, steps: sizes, width: 62, least: 1 << 20,
+    lines: [plain("container", "plain", { label: "container", fill: "plain-fill" }), plain("total", "private", { label: "workers", fill: "private-fill" })],
+    now: (s) => size(s.memory.total_bytes ?? s.memory.private_bytes), more: () => "workers; shared memory once",
+    line: (s) => (s.container.machine ? s.memory.budget_bytes : (s.memory.budget_bytes ?? s.container.limit_bytes)),
+    near: true,
+  },
+  {
+    name: "Accept queue", write: count, axis: brief, steps: whole, least: 4,
+    lines: [plain("queue", "private", { label: "to be accepted", fill: "private-fill" }), plain("queued", "second", { label: "wait for a worker" })],
+    now: (s) => count((s.listeners ?? []).reduce((n, l) => n + (l.queue_length ?? 0), 0)),
+    more: (s) => (s.requests ? `${count(s.requests.queued)} wait for a worker` : "connections to be accepted"),
+  },
+  {
+    name: "Ready workers", write: count, axis: brief, steps: whole, least: 1, stepped: true,
+    lines: [plain("ready", "good", { label: "ready", fill: "plain-fill" })],
+    now: (s) => `${s.ready}`, more: (s) => `of ${s.desired}; ${s.alive} alive`, line: (s) => s.desired,
+  },
+];
+
+export class Traffic {
+  constructor(parent, store) {
+    this.store = store;
+    const grid = el("div", { class: "traffic" });
+    parent.append(el("section", { "aria-labelledby": "pool-name" }, el("div", { class: "heading" }, el("h2", { id: "pool-name" }, "The pool")), grid));
+    this.cards = charts.map((about) => this.make(grid, about));
+  }
+
+  make(grid, about) {
+    const now = el("p", { class: "value" });
+    const plot = el("div", { class: "plot", role: "img" });
+    const said = el("p", { class: "said" });
+    const element = el("figure", { class: "card pool" }, el("div", { class: "title" }, el("h3", {}, about.name), now), plot, el("figcaption", {}, said));
+    grid.append(element);
+    return { about, element, now, plot, said, arrays: [[], ...about.lines.map(() => [])] };
+  }
+
+  status(s, point) {
+    this.last = s;
+    for (const card of this.cards) {
+      const { about } = card;
+      set(card.element, "hidden", about.front && !s.requests ? "" : null);
+      text(card.now, about.now(s, point));
+      card.more = about.more(s);
+      if (!card.hovered) text(card.said, card.more);
+      set(card.plot, "aria-label", `${about.name} over time. Now ${card.now.textContent}, ${card.more}.`);
+    }
+  }
+
+  draw(from, to) {
+    if (!this.last) return;
+    for (const card of this.cards) {
+      if (card.element.hidden) continue;
+      card.chart ??= this.chart(card);
+      card.chart.show(from, to, this.data(card, this.store.first(from)));
+    }
+  }
+
+  data(card, begin) {
+    const { store } = this;
+    const [x, ...lines] = card.arrays;
+    const columns = card.about.lines.map((l) => store.pool[l.name]);
+    const n = store.n - begin;
+    x.length = n;
+    for (let k = 0; k < n; k++) x[k] = store.time[begin + k];
+    columns.forEach((c, j) => {
+      const line = lines[j];
+      line.length = n;
+      for (let k = 0; k < n; k++) {
+        const v = c[begin + k];
+        line[k] = v >= 0 ? v : null;
+      }
+    });
+    return card.arrays;
+  }
+
+  chart(card) {
+    const { about } = card;
+    const series = about.lines.map((l) => ({
+      stroke: () => colors[l.color], width: 1.5, points: { show: false }, fill: l.fill && (() => colors[l.fill]),
+      paths: about.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
+    }));
+    return new Chart({
+      element: card.plot, series, write: about.axis, steps: about.steps, width: about.width ?? 48,
+      most: () => Math.max(about.least, (about.line?.(this.last) ?? 0) * 1.08),
+      line: about.line && (() => about.line(this.last)),
+      hover: (i) => this.hover(card, i),
+    });
+  }
+
+  hover(card, i) {
+    card.hovered = i != null;
+    if (i == null) return text(card.said, card.more ?? "");
+    const [x, ...lines] = card.arrays;
+    const parts = card.about.lines.map((l, j) => `${l.label} ${card.about.write(lines[j][i])}`);
+    text(card.said, `${clock(x[i] * 1000)}  ${parts.join(", ")}`);
+  }
+
+  each(call) {
+    for (const card of this.cards) if (card.chart) call(card.chart);
+  }
+}

@@ -1,0 +1,423 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rota/policy"
+	"rota/supervisor"
+	"rota/supervisor/admin/api"
+	"rota/supervisor/admin/journal"
+)
+
+// message is one message of a stream, as a browser would see it.
+type message struct {
+	id, name, data string
+	comment        bool
+}
+
+func (m message) event(t testing.TB) api.Event {
+	t.Helper()
+	var e api.Event
+	if err := json.Unmarshal([]byte(m.data), &e); err != nil {
+		t.Errorf("%v in %q", err, m.data)
+	}
+	return e
+}
+
+// next reads a message of a stream, or a comment. One that is not complete is none.
+func next(r *bufio.Reader) (m message, err error) {
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return m, err
+		}
+		field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch {
+		case line == "\n" && m != message{}:
+			return m, nil
+		case line == ":\n":
+			m.comment = true
+		case field == "id":
+			m.id = value
+		case field == "event":
+			m.name = value
+		case field == "data":
+			m.data += value
+		}
+	}
+}
+
+// network is a listener in memory, whose connections have no buffer at all.
+type network struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newNetwork() *network { return &network{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (n *network) Accept() (net.Conn, error) {
+	select {
+	case c := <-n.conns:
+		return c, nil
+	case <-n.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (n *network) Close() error   { n.once.Do(func() { close(n.closed) }); return nil }
+func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9797} }
+
+func (n *network) dial(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case n.conns <- there:
+		return here, nil
+	case <-n.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// served is a Server that answers in memory.
+type served struct {
+	*Server
+	t       *testing.T
+	journal *journal.Journal
+	network *network
+	client  *http.Client
+}
+
+// serve makes a server, of which nothing is left when the test's bubble ends.
+func serve(t *testing.T, pool Pool) *served {
+	t.Helper()
+	j := journal.New(time.Now())
+	s := &served{t: t, journal: j, network: newNetwork(),
+		Server: New(Options{Pool: pool, Metrics: NewMetrics(supervisor.AcceptShared), Journal: j})}
+	s.client = &http.Client{Transport: &http.Transport{DialContext: s.network.dial, DisableKeepAlives: true}}
+	done := make(chan error)
+	go func() { done <- s.Serve(s.network) }()
+	t.Cleanup(func() {
+		s.End()
+		s.network.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// open asks for a stream.
+func (s *served) open(path, lastID string) *http.Response {
+	s.t.Helper()
+	request, err := http.NewRequest("GET", "http://localhost:9797"+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if lastID != "" {
+		request.Header.Set("Last-Event-ID", lastID)
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { answer.Body.Close() })
+	return answer
+}
+
+// append lets n events happen.
+func (s *served) append(n int) {
+	for range n {
+		s.journal.Append(supervisor.Event{Kind: supervisor.WorkerReady, Time: time.Now(), Worker: 1})
+	}
+}
+
+// read is what a stream of things that have happened tells, in short.
+func (s *served) read(path, lastID string) (told []string) {
+	s.t.Helper()
+	body := bufio.NewReader(s.open(path, lastID).Body)
+	for {
+		m, err := next(body)
+		if err != nil {
+			if err != io.EOF {
+				s.t.Error(err)
+			}
+			return told
+		}
+		switch m.name {
+		case api.StreamEvent:
+			told = append(told, strconv.Itoa(int(m.event(s.t).ID-s.first())))
+			if m.id != fmt.Sprint(m.event(s.t).ID) {
+				s.t.Errorf("event %d has the id %q", m.event(s.t).ID, m.id)
+			}
+		default:
+			told = append(told, m.name)
+		}
+	}
+}
+
+// first is the id of the first event of the first run that a test has.
+func (s *served) first() uint64 { return s.journal.Oldest() }
+
+func TestStreamOfWhatHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, newFixed(t, &supervisor.Status{Desired: 2, Workers: []supervisor.WorkerStatus{{State: policy.Ready}}}))
+		began := time.Now()
+		s.append(1)
+		time.Sleep(time.Minute)
+		s.append(2)
+		first := int(s.first())
+		for _, c := range []struct{ query, lastID, want string }{
+			{"", "", "0 1 2"},
+			{"&status", "", "0 1 2 status"},
+			{"&status=false", "", "0 1 2"},
+			{"", strconv.Itoa(first), "1 2"},
+			{"&after=" + strconv.Itoa(first), "", "1 2"},
+			{"&after=" + strconv.Itoa(first), strconv.Itoa(first + 1), "2"}, // the header is the newer one: a browser's at a reconnection
+			{"&since=30s", "", "1 2"},
+			{"&since=30s", strconv.Itoa(first - 1), "0 1 2"},
+			{"&since=1h", "", "0 1 2"},
+			{"&since=" + began.Add(time.Second).Format(time.RFC3339), "", "1 2"},
+			{"", strconv.Itoa(first + 2), ""},
+			{"", "1", "gap 0 1 2"},
+			{"", strconv.Itoa(first + 100), "gap 0 1 2"},
+		} {
+			if got := strings.Join(s.read("/v1/events?follow=false"+c.query, c.lastID), " "); got != c.want {
+				t.Errorf("%s after %q: %q, want %q", c.query, c.lastID, got, c.want)
+			}
+		}
+		for _, query := range []string{"since=yesterday", "since=-5m", "since=2026-01-01", "follow=perhaps", "status=2", "after=-1", "after=x", "after=1e5", "after=99999999999999999999"} {
+			if answer := s.open("/v1/events?"+query, ""); answer.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s is answered with %s", query, answer.Status)
+			}
+		}
+		if answer := s.open("/v1/events", "<script>"); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("a strange id is answered with %s", answer.Status)
+		}
+		head, err := s.client.Head("http://localhost:9797/v1/events")
+		if err != nil || head.Header.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("HEAD: %v %v", head, err)
+		}
+		if s.streams.open != 0 {
+			t.Errorf("%d streams are open after the last one has ended", s.streams.open)
+		}
+	})
+}
+
+// A stream outlives every time limit of the server, and shows that it lives.
+func TestStreamIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, newFixed(t, nil))
+		body := bufio.NewReader(s.open("/v1/events", "").Body)
+		go func() {
+			time.Sleep(time.Hour)
+			s.append(1)
+		}()
+		for comments := 0; ; comments++ {
+			m, err := next(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !m.comment {
+				if want := int(time.Hour / heartbeat); m.event(t).Kind != "worker ready" || comments < want-1 || comments > want {
+					t.Errorf("%+v after %d comments, want %d", m, comments, want)
+				}
+				return
+			}
+		}
+	})
+}
+
+// counted is a pool that counts how often its state is asked for.
+type counted struct {
+	fixed
+	asked *atomic.Int64
+}
+
+func (c counted) Status() *supervisor.Status {
+	c.asked.Add(1)
+	return c.fixed.Status()
+}
+
+func TestStreamOfStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := counted{newFixed(t, &supervisor.Status{Desired: 5}), new(atomic.Int64)}
+		s := serve(t, pool)
+		var told [3]atomic.Int64
+		var bodies []io.Closer
+		for i := range told {
+			body := s.open("/v1/events?status", "").Body
+			bodies = append(bodies, body)
+			go func() {
+				for r := bufio.NewReader(body); ; {
+					m, err := next(r)
+					if err != nil {
+						return
+					}
+					if m.name == api.StreamStatus {
+						var st api.Status
+						if err := json.Unmarshal([]byte(m.data), &st); err != nil || st.Desired != 5 || m.id != "" {
+							t.Errorf("%+v: %v", m, err)
+						}
+						told[i].Add(1)
+					}
+				}
+			}()
+		}
+		check := func(what string, asked, each int64) {
+			t.Helper()
+			synctest.Wait()
+			if n := pool.asked.Swap(0); n != asked {
+				t.Errorf("%s: the status was written down %d times, want %d", what, n, asked)
+			}
+			for i := range told {
+				if n := told[i].Swap(0); n != each {
+					t.Errorf("%s: client %d was told %d times, want %d", what, i, n, each)
+				}
+			}
+		}
+		check("at once", 1, 1)
+		time.Sleep(10*time.Second + time.Millisecond)
+		check("ten seconds", 10, 10)
+		s.append(1)
+		time.Sleep(feedLag + feedLeast)
+		check("soon after an event", 1, 1)
+		for range 200 { // for two seconds
+			s.append(1)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(feedLeast)
+		synctest.Wait()
+		if n := pool.asked.Load(); n < 9 || n > 11 {
+			t.Errorf("while much happened for two seconds the status was told %d times, want 10", n)
+		}
+		for _, b := range bodies {
+			b.Close()
+		}
+		time.Sleep(time.Minute)
+		pool.asked.Store(0)
+		time.Sleep(time.Hour)
+		if n := pool.asked.Load(); n != 0 {
+			t.Errorf("nobody is there, and the status was written down %d times", n)
+		}
+	})
+}
+
+// Who takes nothing is dropped in time and resumes; nobody else notices.
+func TestStreamThatIsNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, newFixed(t, nil))
+		s.append(3)
+		stuck := s.open("/v1/events", "")
+		reader := bufio.NewReaderSize(stuck.Body, 16)
+		m, err := next(reader) // and nothing after it
+		if err != nil {
+			t.Fatal(err)
+		}
+		lively := bufio.NewReader(s.open("/v1/events", m.id).Body)
+		s.append(500) // more than the transport's buffer holds
+		began := time.Now()
+		for last := ""; last != fmt.Sprint(s.journal.Newest()); {
+			m, err := next(lively)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = m.id
+		}
+		go func() { _, _ = io.Copy(io.Discard, lively) }() // the connection has no buffer: a client must go on
+		if passed := time.Since(began); passed != 0 {
+			t.Errorf("who reads has waited %s for who does not", passed)
+		}
+		time.Sleep(streamPatience)
+		synctest.Wait()
+		if s.streams.open != 1 {
+			t.Errorf("%d streams are open after the time for who does not read", s.streams.open)
+		}
+		for err == nil {
+			var n message
+			if n, err = next(reader); err == nil && n.id != "" {
+				m = n
+			}
+		}
+		if err == io.EOF {
+			t.Error("a stream that was cut looks like one that has ended")
+		}
+		told := s.read("/v1/events?follow=false", m.id)
+		if last := strconv.Itoa(int(s.journal.Newest() - s.first())); len(told) == 0 || told[len(told)-1] != last {
+			t.Errorf("who was dropped does not get to event %s: %v", last, told)
+		}
+	})
+}
+
+// The end of rota is told to who reads, and does not wait for who does not.
+func TestStreamsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, newFixed(t, nil))
+		lively := bufio.NewReader(s.open("/v1/events", "").Body)
+		s.open("/v1/events", "") // not read
+		synctest.Wait()
+		s.append(500)
+		s.journal.Append(supervisor.Event{Kind: supervisor.PoolStopping})
+		ended := make(chan time.Duration)
+		go func() {
+			began := time.Now()
+			s.End()
+			ended <- time.Since(began)
+		}()
+		var last message
+		for {
+			m, err := next(lively)
+			if err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			last = m
+		}
+		if last.event(t).Kind != string(supervisor.PoolStopping) {
+			t.Errorf("the last that was told is %+v", last)
+		}
+		if took := <-ended; took != farewell {
+			t.Errorf("the end took %s, want %s", took, farewell)
+		}
+		if answer := s.open("/v1/events", ""); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("a stream at the end is answered with %s", answer.Status)
+		}
+	})
+}
+
+func TestTooManyStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, newFixed(t, nil))
+		const most = mostStreams - reservedStreams
+		for range most {
+			if answer := s.open("/v1/events", ""); answer.StatusCode != http.StatusOK {
+				t.Fatal(answer.Status)
+			}
+		}
+		answer := s.open("/v1/events", "")
+		if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "2" {
+			t.Errorf("one more is answered with %s %v", answer.Status, answer.Header)
+		}
+		for local := range reservedStreams + 1 { // they come over the control socket
+			if admitted := s.streams.enter(true); admitted != (local < reservedStreams) {
+				t.Errorf("operator %d: %v", local, admitted)
+			}
+		}
+		for range reservedStreams {
+			s.streams.leave()
+		}
+	})
+}

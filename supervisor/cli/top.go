@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"rota/supervisor/admin/api"
+	"rota/supervisor/admin/control"
+	"rota/supervisor/cli/top"
+)
+
+// newTop makes the command for the full-screen view.
+func newTop() *cobra.Command {
+	var socket string
+	cmd := &cobra.Command{
+		Use:   "top [flags]",
+		Short: "watch a running pool full-screen, and act on it",
+		Long: `rota top shows a running pool on the whole terminal, anew each second: its
+memory, requests and verdict, each worker, the memory of the selected one over
+time, and what happens. Keys sort, explain, cycle, roll and scale; what changes
+the pool asks first. ? shows them all.
+
+It connects again by itself when the pool is restarted. NO_COLOR is heeded.`,
+		Example: "  rota top\n  rota top --control /run/rota/1.sock\n  docker exec -it web rota top",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			find := func() (*api.Client, error) { return control.Find(socket) }
+			err := top.Run(cmd.Context(), find, os.Stdin, os.Stdout, os.Getenv)
+			var stopped *top.Stopped
+			switch {
+			case errors.Is(err, top.ErrNoTerminal):
+				return usage(err)
+			case errors.As(err, &stopped):
+				return &ExitError{128 + int(stopped.Signal), errors.New("")}
+			case err != nil:
+				return &ExitError{4, err}
+			}
+			return nil
+		},
+		DisableFlagsInUseLine: true,
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+	}
+	cmd.Flags().StringVar(&socket, "control", "", "socket of the pool (ROTA_CONTROL, else the one that runs)")
+	return cmd
+}
