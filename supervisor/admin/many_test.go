@@ -345,12 +345,3 @@ func BenchmarkStatusForMany(b *testing.B) {
 	}
 	b.ReportMetric(float64(size), "B/status")
 }
-
-// The same without the clients: what it costs to write it down.
-func BenchmarkStatus(b *testing.B) {
-	st := &supervisor.Status{Workers: make([]supervisor.WorkerStatus, 100)}
-	s := New(Options{Pool: fixed{status: st}, Metrics: NewMetrics(supervisor.AcceptShared)})
-	for b.Loop() {
-		_ = s.statusMessage()
-	}
-}
