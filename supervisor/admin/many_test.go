@@ -109,7 +109,7 @@ func gather(t testing.TB, patience time.Duration) (s *Server, j *journal.Journal
 		t.Fatal(err)
 	}
 	j = journal.New(time.Now())
-	s = New(Options{Pool: fixed{status: &supervisor.Status{}}, Metrics: NewMetrics(supervisor.AcceptShared), Journal: j})
+	s = New(Options{Pool: newFixed(t, &supervisor.Status{}), Metrics: NewMetrics(supervisor.AcceptShared), Journal: j})
 	s.patience = patience
 	served := make(chan error)
 	go func() { served <- s.Serve(l) }()
@@ -303,7 +303,7 @@ func BenchmarkStatusForMany(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer l.Close()
-	s := New(Options{Pool: fixed{status: st}, Metrics: NewMetrics(supervisor.AcceptShared)})
+	s := New(Options{Pool: newFixed(b, st), Metrics: NewMetrics(supervisor.AcceptShared)})
 	go func() { _ = s.Serve(l) }()
 	got := make(chan int, clients)
 	for range clients {
