@@ -20,7 +20,7 @@ func (o Options) roll(b *strings.Builder, r *api.Roll, now time.Time) {
 
 // Progress is a roll in words.
 func Progress(r *api.Roll, now time.Time) string {
-	text := fmt.Sprintf("roll %d: %d of %s replaced", r.ID, r.Replaced, count(r.Total, "worker"))
+	text := fmt.Sprintf("roll %d: %d of %s replaced", r.ID, r.Replaced, Count(r.Total, "worker"))
 	if r.Generation > 0 {
 		text += fmt.Sprintf(" by generation %d", r.Generation)
 	}
