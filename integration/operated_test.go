@@ -197,4 +197,3 @@ func (b *background) end(sig syscall.Signal) int {
 	_ = b.cmd.Wait()
 	return b.cmd.ProcessState.ExitCode()
 }
-

@@ -130,4 +130,3 @@ func (o *operated) logged() int {
 	}
 	return n
 }
-
