@@ -183,7 +183,8 @@ func (b *background) await(what string, want func(string) bool) {
 		select {
 		case <-b.news:
 		case <-deadline:
-			b.t.Fatalf("%q: waited in vain for %s; it printed %q", b.cmd.Args, what, b.printed())
+			text := b.printed()
+			b.t.Fatalf("%q: waited in vain for %s; it printed %d bytes, in the end %q", b.cmd.Args, what, len(text), text[max(0, len(text)-2000):])
 		}
 	}
 }

@@ -82,7 +82,8 @@ func TestWrongArguments(t *testing.T) {
 		"scale 99999999999999999999": `rota scale: "99999999999999999999" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
 		"events --since yesterday":   `invalid argument "yesterday" for "--since" flag: "yesterday" is not a duration (want 90s, 12h or 1w2d) (see rota events --help)`,
 		"events --fellow":            `unknown flag --fellow (did you mean --follow? see rota events --help)`,
-		"history 5m":                 `rota history: unexpected argument "5m" (see rota history --help)`,
+		"status --control " + strings.Repeat("/long", 30): `--control: "` + strings.Repeat("/long", 30) + `" has 150 bytes, and the path of a socket has 107 at most: name a shorter one`,
+		"history 5m": `rota history: unexpected argument "5m" (see rota history --help)`,
 	} {
 		root := newRoot()
 		root.SetArgs(lessFlags(strings.Fields(line)))
