@@ -214,8 +214,9 @@ func TestPortScan(t *testing.T) {
 			p.isHealth("/healthz", 200, "ok") // what is told may lag behind the log
 			before := lasting(t, p)
 			for _, s := range scans {
-				s.run() // what is made once is made
+				s.run() // so that all is there that is made once
 			}
+			crowd(t, addr, func() {})
 			files, memory := openFiles(p.cmd.Process.Pid), residentBytes(t, p.cmd.Process.Pid)
 			for _, s := range scans {
 				s.run()
@@ -234,8 +235,10 @@ func TestPortScan(t *testing.T) {
 			})
 			slow.Wait()
 			eventually(t, "no more files are open than before", func() bool { return openFiles(p.cmd.Process.Pid) <= files })
-			// 512 connections of 32 KiB, and as much again that the collector leaves lying.
-			if grown := residentBytes(t, p.cmd.Process.Pid) - memory; grown > 32<<20 {
+			// The collector may leave as much lying as is in use: some 32 KiB for each of 512
+			// connections. What a request left behind would be there thousands of times.
+			// The race detector keeps a history of its own, several times as large.
+			if grown := residentBytes(t, p.cmd.Process.Pid) - memory; grown > 16<<20 && os.Getenv("TEST_RACE") == "" {
 				t.Errorf("rota has grown by %d KiB", grown>>10)
 			}
 			if after := lasting(t, p); after != before {

@@ -21,7 +21,6 @@ type Status struct {
 	Accept     string
 	Listeners  []string
 	Stopping   bool
-	Rolling    bool
 	EverReady  bool   // as many workers were ready as were wanted, once
 	Missing    string // why fewer are, as far as is known; empty if enough are
 	Workers    []WorkerStatus
@@ -110,7 +109,7 @@ func (s *Supervisor) publish(now time.Time) {
 	f, p := s.fleet, s.config.Policy
 	st := &Status{
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
-		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), Rolling: f.Roll != nil, EverReady: s.everReady,
+		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
 		SampleDuration: s.sampleCost, Container: s.contained,
 		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),

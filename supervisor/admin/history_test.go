@@ -86,7 +86,7 @@ func TestClientOfEventsAndHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error)
-	s = New(Options{Pool: fixed{status: &supervisor.Status{Desired: 7}}, Metrics: NewMetrics(supervisor.AcceptShared), History: s.options.History})
+	s = New(Options{Pool: newFixed(t, &supervisor.Status{Desired: 7}), Metrics: NewMetrics(supervisor.AcceptShared), History: s.options.History})
 	go func() { served <- s.Serve(l) }()
 	defer func() {
 		s.End()

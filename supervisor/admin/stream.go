@@ -181,12 +181,16 @@ func (c *stream) follow(gone <-chan struct{}, feed *feed) {
 			if c.send(frame) != nil {
 				return
 			}
+			// Over HTTP/2 a deadline ends the stream also while nothing is written.
+			_ = c.control.SetWriteDeadline(time.Time{})
 			silence.Reset(heartbeat)
 		}
 		switch {
 		case more:
 			continue
 		case ended:
+			// The end of the answer is still to be written.
+			_ = c.control.SetWriteDeadline(time.Now().Add(c.timeout))
 			return
 		}
 		select {

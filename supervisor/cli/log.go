@@ -57,6 +57,7 @@ func (l *log) event(e supervisor.Event) {
 	add("pid", e.PID, e.PID != 0)
 	add("generation", e.Generation, e.Generation != 0)
 	add("trigger", string(e.Trigger), e.Trigger != "")
+	add("roll", e.Roll, e.Roll != 0)
 	add("reason", e.Reason, e.Reason != "")
 	add("exit", e.Exit, e.Exit != "")
 	add("status", e.Status, e.Status != "")
