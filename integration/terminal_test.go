@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -19,7 +18,6 @@ type console struct {
 	t      *testing.T
 	master *os.File
 	cmd    *exec.Cmd
-	tty    string
 	ended  chan struct{}
 
 	mu     sync.Mutex
@@ -33,30 +31,15 @@ type console struct {
 // openConsole runs a command on a new terminal of a size.
 func openConsole(t *testing.T, w, h int, cmd *exec.Cmd) *console {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	slave, master := terminal(t, uint16(w), uint16(h))
+	defer slave.Close()
 	c := &console{t: t, master: master, cmd: cmd, ended: make(chan struct{}), news: make(chan struct{})}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-c.ended
 		master.Close()
 	})
-	var n int
-	c.control(func(fd int) error {
-		if n, err = unix.IoctlGetInt(fd, unix.TIOCGPTN); err != nil {
-			return err
-		}
-		return unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	})
-	c.tty = fmt.Sprintf("/dev/pts/%d", n)
 	c.resize(w, h)
-	slave, err := os.OpenFile(c.tty, os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer slave.Close()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -75,19 +58,6 @@ func openConsole(t *testing.T, w, h int, cmd *exec.Cmd) *console {
 	return c
 }
 
-// control does something with the terminal.
-func (c *console) control(do func(fd int) error) {
-	c.t.Helper()
-	raw, err := c.master.SyscallConn()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = do(int(fd)) }); err != nil || failed != nil {
-		c.t.Fatal(err, failed)
-	}
-}
-
 // resize changes the size of the window; what runs in it is told by a signal.
 func (c *console) resize(w, h int) {
 	c.t.Helper()
@@ -95,19 +65,16 @@ func (c *console) resize(w, h int) {
 	c.w, c.h = w, h
 	c.clear()
 	c.mu.Unlock()
-	c.control(func(fd int) error {
-		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(h), Col: uint16(w)})
-	})
+	resize(c.t, c.master, uint16(w), uint16(h))
 }
 
 // modes are how the terminal takes input and gives output.
 func (c *console) modes() unix.Termios {
 	c.t.Helper()
-	var modes *unix.Termios
-	c.control(func(fd int) (err error) {
-		modes, err = unix.IoctlGetTermios(fd, unix.TCGETS)
-		return err
-	})
+	modes, err := unix.IoctlGetTermios(int(c.master.Fd()), unix.TCGETS)
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	return *modes
 }
 
