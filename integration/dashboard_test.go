@@ -138,6 +138,7 @@ func TestDashboardComesBack(t *testing.T) {
 // frames come as late as others let them, and Chromium paints without a graphics
 // card here. Both are told only. A frame has ten seconds to tell of, and not one.
 func TestDashboardForHours(t *testing.T) {
+	t.Parallel()
 	const seconds, most = 600, 50.0
 	s := leaking
 	s.workers = 8
