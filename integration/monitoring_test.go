@@ -127,7 +127,7 @@ func TestMonitoring(t *testing.T) {
 	targets := map[string]string{} // by how the pool accepts
 	known := exported{}
 	for _, accept := range []string{"front", "shared"} {
-		p := pressed(t, accept)
+		p := leakingPool(t, accept)
 		p.await("a worker was replaced for its memory", 1, func(e event) bool { return e.is("cycle done") && e.str("trigger") == "memory" })
 		p.signal(syscall.SIGHUP)
 		p.awaitKind("roll done", 1)
@@ -204,9 +204,9 @@ func listed(t *testing.T) (absent, fronted func(string) bool) {
 	return func(name string) bool { return is[name] }, func(name string) bool { return front[name] }
 }
 
-// pressed is a pool that leaks and is asked for something ten times a second, until the
+// leakingPool is a pool that leaks and is asked for something ten times a second, until the
 // test ends.
-func pressed(t *testing.T, accept string) *pool {
+func leakingPool(t *testing.T, accept string) *pool {
 	t.Helper()
 	port := freePort(t)
 	p := start(t, []string{"-w", "2", "--accept", accept, "--max-memory", "40MiB", "--sample-interval", "100ms", "--min-uptime", "1s", "--", leaky},

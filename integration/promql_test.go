@@ -44,7 +44,7 @@ type panel struct {
 	Targets    []struct{ Expr, LegendFormat string }
 }
 
-type board struct {
+type grafana struct {
 	Panels      []panel
 	Annotations struct{ List []struct{ Name, Expr string } }
 	Templating  struct {
@@ -52,14 +52,14 @@ type board struct {
 	}
 }
 
-func drawn(t *testing.T) (d board) {
+func drawn(t *testing.T) (d grafana) {
 	t.Helper()
 	parse(t, "../examples/grafana/rota.json", json.Unmarshal, &d)
 	return d
 }
 
 // expressions are those of a dashboard, for the targets of one instance.
-func (d board) expressions(instance string) (all []expression) {
+func (d grafana) expressions(instance string) (all []expression) {
 	fill := strings.NewReplacer("$job", "rota", "$instance", instance, "$__rate_interval", "15s", "$__interval", "15s", "$__range", "1m")
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {

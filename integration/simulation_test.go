@@ -288,3 +288,9 @@ func deliver(w http.ResponseWriter, x message) {
 	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", x.name, data)
 	w.(http.Flusher).Flush()
 }
+
+func (m *simulation) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.status.Time
+}

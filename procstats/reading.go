@@ -11,6 +11,10 @@ import (
 // is at most a thousandth of its time. All readings together may take one part
 // in purseRest of one CPU's time; that is saved up to purseMax.
 //
+// What a reading took is its time on a processor. Time on the clock would say
+// most on a busy machine, where a reading that had to wait for its turn would keep
+// those away for a minute on which a worker's end depends, while it leaks.
+//
 // What a caller demands with Measure is paid for as well, but may be read first
 // and paid for later, up to overdraft readings of that tree and another purseMax for
 // all: a decision hangs on it, and decisions are rare. If they are not, they wait.
@@ -37,7 +41,7 @@ type reading struct {
 
 	tried       bool
 	last        time.Time     // when last tried
-	cost        time.Duration // of that
+	cost        time.Duration // of that, on a processor
 	paid        time.Time     // no scheduled reading before
 	stale       bool          // it may have changed unseen
 	denied      bool
@@ -55,10 +59,19 @@ func (f *family) shares() bool {
 	return false
 }
 
-// measure reads smaps_rollup of every process. It is for refresh, just before,
-// to have dropped those that have ended.
+// measure reads smaps_rollup of every process, and pays for it. It is for refresh,
+// just before, to have dropped those that have ended.
 func (f *family) measure(s *Sampler, now time.Time) {
-	began := s.clock()
+	f.cost = s.work(func() { f.rollup(s, now) })
+	f.tried, f.fresh, f.last = true, true, now
+	if f.paid.Before(now) {
+		f.paid = now
+	}
+	f.paid = f.paid.Add(rollupRest * f.cost)
+	s.purse -= f.cost
+}
+
+func (f *family) rollup(s *Sampler, now time.Time) {
 	alone := len(f.living()) == 1
 	read, denied, missing := false, false, false
 	for _, m := range f.members {
@@ -86,13 +99,6 @@ func (f *family) measure(s *Sampler, now time.Time) {
 		f.measured = time.Time{}
 	}
 	f.denied, f.unsupported, f.stale = denied, missing && !read, false
-	f.tried, f.fresh, f.last = true, true, now
-	f.cost = s.clock().Sub(began)
-	if f.paid.Before(now) {
-		f.paid = now
-	}
-	f.paid = f.paid.Add(rollupRest * f.cost)
-	s.purse -= f.cost
 }
 
 // allowed reports whether a reading that a decision hangs on may be made now.

@@ -1,15 +1,16 @@
 package procstats
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
 
 // readings is a world of three trees with one process each, and who of them was
 // read by a Sample.
-func readings(t *testing.T, tick time.Duration) (w *world, all []Target, read func(...Target) []uint64) {
+func readings(t *testing.T, cost time.Duration) (w *world, all []Target, read func(...Target) []uint64) {
 	w = newWorld(t)
-	w.tick = tick // what each reading takes
+	w.work, w.tick = cost, cost
 	for i := range 3 {
 		w.put(Stat{PID: 10 + i}, 10, 0)
 		w.rollup(10+i, Rollup{RSS: 10, PSS: 10, PSSAnon: 10, PrivateDirty: 10})
@@ -85,11 +86,21 @@ func TestReadingsOnDemand(t *testing.T) {
 	}
 }
 
+// On a busy machine a reading waits for its turn again and again. That costs nobody
+// anything, so what a decision hangs on is read whenever it is asked for.
+func TestReadingsOnDemandOnBusyMachine(t *testing.T) {
+	w, all, read := readings(t, time.Millisecond)
+	w.tick = time.Second
+	for second := range 60 {
+		w.check(fmt.Sprintf("second %d", second), read(with(all, second%3, func(t *Target) { t.Measure = true })...), []uint64{uint64(second % 3)})
+	}
+}
+
 // What is uncertain is read as soon as it is paid for.
 func TestReadingsInHaste(t *testing.T) {
 	const cost = 5 * time.Millisecond // to be paid for in 5 s
 	w := newWorld(t)
-	w.tick = cost
+	w.work = cost
 	put := func(faults int64) {
 		for pid, parent := range map[int]int{10: 1, 11: 10} {
 			w.put(Stat{PID: pid, PPID: parent, MinorFaults: faults}, 100<<10, 0)

@@ -15,9 +15,10 @@ type Target struct {
 type Sampler struct {
 	kernel   Kernel
 	clock    func() time.Time // for durations only
-	alive    func(int) bool   // whether a pid is in use, shown by procfs or not
-	families map[int]*family  // by leader
-	members  map[int]*member  // by pid
+	work     func(do func()) time.Duration
+	alive    func(int) bool  // whether a pid is in use, shown by procfs or not
+	families map[int]*family // by leader
+	members  map[int]*member // by pid
 	census   census
 	spare    int           // handles that may still be opened
 	purse    time.Duration // what readings of smaps_rollup may take now
@@ -31,6 +32,7 @@ func NewSampler(k Kernel) *Sampler {
 	return &Sampler{
 		kernel:   k,
 		clock:    time.Now,
+		work:     Work,
 		alive:    alive,
 		families: map[int]*family{},
 		members:  map[int]*member{},
@@ -52,7 +54,7 @@ func (s *Sampler) Cost() time.Duration { return s.cost }
 // changed (see Usage.Slack).
 //
 // Readings of one tree take at most a thousandth of its time, and of all together
-// at most 0.2 % of one CPU, on average; one that a decision demands comes first
+// at most 0.2 % of one CPU, on average, see Work; one that a decision demands comes first
 // and the others wait for it. The rest of a Sample takes some 10 to 15 µs for
 // each process. So, once a second, 100 trees of two processes cost less than 0.5
 // % of one CPU (BenchmarkSample: 0.17 % for one process each and 0.42 % for two,

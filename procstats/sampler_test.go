@@ -20,6 +20,7 @@ type world struct {
 
 	now  time.Time
 	tick time.Duration // how far the sampler's clock goes at each look
+	work time.Duration // what a reading takes of a processor
 }
 
 func newWorld(t *testing.T) *world {
@@ -34,6 +35,10 @@ func newWorld(t *testing.T) *world {
 	w.s.clock = func() time.Time {
 		elapsed += w.tick
 		return time.Unix(0, 0).Add(elapsed)
+	}
+	w.s.work = func(do func()) time.Duration {
+		do()
+		return w.work
 	}
 	return w
 }

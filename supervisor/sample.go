@@ -2,11 +2,8 @@ package supervisor
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"rota/policy"
 	"rota/procstats"
@@ -41,30 +38,13 @@ func (s *Supervisor) sample() {
 	s.sampling = true
 	go func() {
 		m := sampled{at: time.Now()}
-		m.work = threadTime(func() {
+		m.work = procstats.Work(func() {
 			m.usages = s.sampler.Sample(m.at, targets)
 			m.container, m.err = s.container.Container()
 		})
 		m.cost = s.sampler.Cost()
 		s.post(m)
 	}()
-}
-
-// threadTime is the processor time that do takes. Time on the clock would say
-// most on a busy machine, where looking must not become rare.
-func threadTime(do func()) time.Duration {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var began, ended unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &began) != nil {
-		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &began)
-		do()
-		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ended)
-	} else {
-		do()
-		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ended)
-	}
-	return time.Duration(ended.Nano() - began.Nano())
 }
 
 func (s *Supervisor) onSampled(m sampled, now time.Time) {

@@ -11,9 +11,10 @@ import (
 	"rota/supervisor"
 )
 
-// Pool is a running pool, as far as metrics go.
+// Pool is a running pool, as far as it can be looked at.
 type Pool interface {
 	Source
+	Explain(slot int) (supervisor.Explanation, error)
 	Sockets() *listener.Set
 	Front() *front.Front // nil in shared mode
 }

@@ -3,11 +3,13 @@ package admin
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -236,6 +238,43 @@ func TestStreamIsSilent(t *testing.T) {
 				}
 				return
 			}
+		}
+	})
+}
+
+// HTTP/2 has deadlines for each stream, which must not end it between two events.
+func TestStreamOverHTTP2(t *testing.T) {
+	ready := httptest.NewTLSServer(nil) // for its certificate
+	config := &tls.Config{Certificates: ready.TLS.Certificates, NextProtos: []string{"h2"}}
+	trust := ready.Client().Transport.(*http.Transport).TLSClientConfig
+	ready.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{Pool: newFixed(t, nil), Metrics: NewMetrics(supervisor.AcceptShared)})
+		n := newNetwork()
+		server := &http.Server{Handler: s.handler(), WriteTimeout: 30 * time.Second}
+		go func() { _ = server.Serve(tls.NewListener(n, config)) }()
+		transport := &http.Transport{DialContext: n.dial, TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}
+		defer transport.CloseIdleConnections()
+		defer server.Close()
+		answer, err := (&http.Client{Transport: transport}).Get("https://example.com/v1/events")
+		if err != nil || answer.ProtoMajor != 2 {
+			t.Fatalf("%v %v", answer, err)
+		}
+		defer answer.Body.Close()
+		go func() {
+			time.Sleep(10 * time.Minute)
+			s.options.Journal.Append(supervisor.Event{Kind: supervisor.PoolStopping})
+			s.End()
+		}()
+		var last message
+		for body := bufio.NewReader(answer.Body); err == nil; {
+			var m message
+			if m, err = next(body); err == nil {
+				last = m
+			}
+		}
+		if err != io.EOF || last.name != api.StreamEvent {
+			t.Errorf("the stream ended with %v after %+v", err, last)
 		}
 	})
 }

@@ -109,7 +109,7 @@ func TestLogSaysWhatTheAPISays(t *testing.T) {
 func TestLogForPeople(t *testing.T) {
 	line := written(t, false, full(supervisor.CaptureDone))
 	for _, want := range []string{
-		"[WARN]", "rota: capture done:", "slot=0 ", "pid=4711 ", "generation=3 ", "roll=2 ", "trigger=memory ", `reason="the reason"`, "exit=drained ",
+		"[WARN]", "rota: capture done:", "slot=0 ", "pid=4711 ", "generation=3 ", "trigger=memory ", "roll=2 ", `reason="the reason"`, "exit=drained ",
 		`status="exit code 0"`, "cut=1 ", "cut_upgrades=2 ", "path=/captures/1", "took=1.5s ", "size=4KiB ", `detail="the message"`, "ready=2 ", "desired=3 ", "alive=4",
 	} {
 		if !strings.Contains(line, want) {

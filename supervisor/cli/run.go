@@ -114,10 +114,10 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 		Warn: sv.log.warn, Logs: sv.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	})
 	defer sv.admin.End() // who follows the pool learns how it ended
-	sv.serveControl(socket)
 	if err := sv.serveAdmin(settings); err != nil {
 		return err
 	}
+	sv.serveControl(socket)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go sv.signals(ctx, notified())

@@ -3,9 +3,9 @@ package top
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
 // latestEvents shows the last events, the newest at the top.
@@ -60,9 +60,9 @@ func eventText(e api.Event) string {
 	add(e.Reason != "" && e.Reason != e.Trigger, "%s", e.Reason)
 	add(e.Exit != "", "%s", e.Exit)
 	add(e.Status != "", "%s", e.Status)
-	add(e.Seconds > 0, "after %s", span(time.Duration(e.Seconds*float64(time.Second))))
-	add(e.Cut > 0, "%s cut", plural(e.Cut, "request"))
-	add(e.CutStreams > 0, "%s cut", plural(e.CutStreams, "stream"))
+	add(e.Seconds > 0, "after %s", view.Latency(&e.Seconds))
+	add(e.Cut > 0, "%s cut", view.Count(e.Cut, "request"))
+	add(e.CutStreams > 0, "%s cut", view.Count(e.CutStreams, "stream"))
 	add(e.Message != "", "%s", e.Message)
 	add(e.Path != "", "%s", e.Path)
 	return strings.Join(parts, ", ")

@@ -133,17 +133,17 @@ func (t *terminal) keys(to chan<- []byte, done <-chan struct{}) {
 }
 
 // stopTime is how long a process may take to be stopped by its own signal. One
-// that nobody could let go on is not stopped at all.
+// that nobody could let go on, as with docker exec, is not stopped at all.
 const stopTime = 300 * time.Millisecond
 
 // suspend gives the terminal to the shell, as Ctrl-Z does, and takes it back when
-// the shell lets rota go on.
+// the shell lets rota go on. SIGTSTP must not be one that Go's runtime was asked to
+// notify of: it does not give back the kernel's way with it.
 func (t *terminal) suspend() error {
 	t.close()
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGCONT)
 	defer signal.Stop(again)
-	signal.Reset(syscall.SIGTSTP)
 	// The whole group, as the terminal would: rota may be behind sudo.
 	if err := syscall.Kill(0, syscall.SIGTSTP); err != nil {
 		return fmt.Errorf("cannot suspend: %w", err)

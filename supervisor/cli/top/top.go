@@ -30,7 +30,8 @@ func (e *Stopped) Error() string { return fmt.Sprintf("ended by signal %d", int(
 // ctx ends. find says where the pool is; it is asked again whenever the connection
 // is lost. A pool that does not answer at first is an error, before anything is
 // drawn; later it is waited for. The terminal is as it was when Run returns,
-// whatever happens; a signal that ends it is a Stopped.
+// whatever happens; a signal that ends it is a Stopped, and the context's end its
+// cause.
 func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File, getenv func(string) string) error {
 	t, err := newTerminal(in, out, getenv)
 	if err != nil {
@@ -43,7 +44,7 @@ func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGCONT)
 	defer signal.Stop(signals)
 	p := &program{
 		first: first, ctx: ctx, find: find, term: t, model: newModel(), painter: &painter{out: out, colours: t.colours},
@@ -114,7 +115,7 @@ func (p *program) run() error {
 		done, err := false, error(nil)
 		select {
 		case <-p.ctx.Done():
-			return nil
+			return context.Cause(p.ctx)
 		case s := <-p.signals:
 			done, err = p.signalled(s.(syscall.Signal))
 		case b, ok := <-p.typed:
@@ -154,8 +155,6 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	switch s {
 	case syscall.SIGWINCH:
 		return false, nil // it is drawn in any case
-	case syscall.SIGTSTP:
-		return false, p.suspend()
 	case syscall.SIGCONT:
 		// Somebody may have stopped rota with a signal that cannot be caught, and
 		// the shell has set the terminal as it likes it.
@@ -167,10 +166,8 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 }
 
 func (p *program) suspend() error {
-	err := p.term.suspend()
-	signal.Notify(p.signals, syscall.SIGTSTP)
 	p.painter.last = nil
-	return err
+	return p.term.suspend()
 }
 
 // press does what keys ask for.

@@ -49,7 +49,7 @@ export class Chart {
   options() {
     const o = this.o;
     return {
-      ...this.box(), padding: o.compact ? [6, 0, 2, 0] : [10, 8, 0, 0],
+      ...this.box(), padding: o.compact ? [6, 0, 2, 0] : [10, 18, 0, 0],
       legend: { show: false },
       cursor: {
         y: false, drag: { x: false, y: false, setScale: false }, points: { show: false },

@@ -3,7 +3,7 @@
 
 import { byId, el, set, text } from "./dom.js";
 import { Chart, sizes } from "./chart.js";
-import { between, plural, size, span, tick, time as clock, unknown } from "./format.js";
+import { between, size, tick, time as clock, unknown } from "./format.js";
 import { colors } from "./theme.js";
 
 const roomy = 12; // more slots than these get charts without axes
@@ -78,9 +78,11 @@ export class Slots {
     const state = el("span", { class: "state" });
     const now = el("p", { class: "value" });
     const plot = el("div", { class: "plot", role: "img" });
-    const said = el("p", { class: "said" });
-    const element = el("figure", { class: "card slot", "data-slot": slot }, el("div", { class: "title" }, name, state, now), plot, el("figcaption", {}, said));
-    const card = { slot, element, state, now, plot, said };
+    const said = el("span", { class: "was" });
+    const ahead = el("span", { class: "ahead" });
+    const element = el("figure", { class: "card slot", "data-slot": slot }, el("div", { class: "title" }, name, state, now), plot,
+      el("figcaption", { class: "said" }, said, ahead));
+    const card = { slot, element, state, now, plot, said, ahead };
     this.cards.set(slot, card);
     this.seen.observe(element);
     return card;
@@ -111,12 +113,9 @@ export class Slots {
 
   say(card, s) {
     const { memory: m, last_cycle: last } = card.worker;
-    const parts = [];
-    if (last) parts.push(`${last.trigger === "crash" ? "Crashed" : `Cycled for ${last.trigger}`} ${between(last.at, s.time)} ago`);
-    if (m.growth_bytes_per_second > 0) parts.push(`${size(m.growth_bytes_per_second * 3600)}/h`);
-    if (m.limit_at) parts.push(`limit in ${between(s.time, m.limit_at)}`);
-    text(card.said, parts.join(" · ") || `pid ${card.worker.pid}, up ${between(card.worker.started_at, s.time)}`);
+    text(card.said, last ? `${last.trigger} ${between(last.at, s.time)} ago` : `up ${between(card.worker.started_at, s.time)}`);
     set(card.said, "title", last?.reason || null);
+    text(card.ahead, m.limit_at ? `limit in ${between(s.time, m.limit_at)}` : "");
   }
 
   // draw draws what is in sight.
@@ -188,6 +187,7 @@ export class Slots {
     if (i == null) return this.say(card, this.last);
     const [x, sum, own] = card.arrays;
     const words = `${clock(x[i] * 1000)}  private ${own[i] == null ? unknown : size(own[i])}, shared ${own[i] == null ? unknown : size(sum[i] - own[i])}`;
+    text(card.ahead, "");
     text(card.said, mark ? `${clock(mark.time * 1000)}  ${mark.trigger}: ${mark.reason || "no reason is known"}` : words);
   }
 
