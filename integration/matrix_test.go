@@ -89,8 +89,8 @@ func (m *matrix) write(more string) {
 	for i, arg := range m.command {
 		quoted[i] = strconv.Quote(arg)
 	}
-	put(m.t, m.config, fmt.Sprintf("command: [%s]\nworkers: %d\nsample-interval: 100ms\nmemory-samples: 2\nmin-uptime: 0s\n%s",
-		strings.Join(quoted, ", "), matrixWorkers, more), 0o600)
+	put(m.t, m.config, fmt.Sprintf("command: [%s]\nworkers: %d\nsample-interval: 100ms\nmemory-samples: 2\nmin-uptime: 0s\nstop-timeout: %s\n%s",
+		strings.Join(quoted, ", "), matrixWorkers, patience, more), 0o600)
 }
 
 // set changes the pool's settings, and waits until they have taken effect.
