@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"sync"
 	"testing"
@@ -157,5 +156,5 @@ func (b *browser) charts(least int) {
 			b.t.Errorf("chart %d of %d is blank: %d pixels", i, len(pixels), n)
 		}
 	}
-	b.t.Log(fmt.Sprintf("%d charts, pixels drawn: %v", len(pixels), pixels))
+	b.t.Logf("%d charts, pixels drawn: %v", len(pixels), pixels)
 }

@@ -116,7 +116,7 @@ func start(t testing.TB, args []string, options ...option) *pool {
 		t.Fatal(err)
 	}
 	p.cmd = exec.Command(binary, append([]string{"--log-format", "json", "--log-file", "/dev/fd/3", "--admin", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(os.Environ(), p.marker)
+	p.cmd.Env = append(os.Environ(), p.marker, "XDG_RUNTIME_DIR="+runtimeFolder(t))
 	p.cmd.ExtraFiles = []*os.File{write}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -318,6 +318,24 @@ func (p *pool) neverBelow(want int) {
 func (p *pool) adminURL() string {
 	p.t.Helper()
 	return p.awaitKind("metrics and health", 1).str("url")
+}
+
+// control is where the pool's control socket is.
+func (p *pool) control() string {
+	p.t.Helper()
+	return p.awaitKind("control socket", 1).str("path")
+}
+
+// runtimeFolder is a folder for the control sockets of a test, so that its pools are
+// not found by others. It has a short name: the path of a socket holds 107 bytes.
+func runtimeFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rota-run-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // ports are those that tests were given. The kernel does not give them to

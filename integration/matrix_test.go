@@ -96,7 +96,7 @@ func (m *matrix) write(more string) {
 // set changes the pool's settings, and waits until they have taken effect.
 func (m *matrix) set(more string) {
 	m.t.Helper()
-	changed := func(e event) bool { return e.is("configuration read again") && e.str("detail") == m.config+" changed" }
+	changed := func(e event) bool { return e.is("configuration read again") && e.str("message") == m.config+" changed" }
 	before := m.have(changed)
 	m.write(more)
 	m.await("the settings to change", before+1, changed)

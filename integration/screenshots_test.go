@@ -62,7 +62,7 @@ func shoot(b *browser, page, path string, size shownSize, theme string) {
 	b.t.Helper()
 	tell(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
 	b.run(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateScale(size.scale)), chromedp.Navigate("about:blank"), chromedp.Navigate(page))
-	b.until("the page is live", `window.rota && window.rota.n > 2`)
+	b.until("the page is live", `document.documentElement.dataset.points && window.rota.n > 2`)
 	// Charts are made where they come into sight: the whole page is to.
 	height := ask[int64](b, `document.documentElement.scrollHeight`)
 	b.run(chromedp.EmulateViewport(size.width, height, chromedp.EmulateScale(size.scale)))

@@ -143,7 +143,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		}
 		s.exits(p, e)
 		if w.Leaving != policy.Shutdown && w.Leaving != policy.Scale && !p.readyAt.IsZero() {
-			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Duration: e.Duration, Cut: e.Cut, CutUpgrades: e.CutUpgrades})
+			s.event(Event{Kind: CycleDone, Worker: p.id, PID: p.pid, Slot: p.slot, Generation: p.generation, Trigger: w.Leaving, Reason: w.Cause, Duration: e.Duration, Cut: e.Cut, CutUpgrades: e.CutUpgrades})
 		}
 	case policy.Crashed:
 		s.lastStatus = p.status

@@ -97,6 +97,7 @@ func (s *Supervisor) scale(n int) {
 // returned.
 func (s *Supervisor) Reload(next Config, roll bool, reason string) (id int, warnings []string) {
 	s.ask(func() {
+		defer func() { s.publish(time.Now()) }()
 		old := s.config
 		keep := func(changed bool, name string) {
 			if changed {

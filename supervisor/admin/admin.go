@@ -36,7 +36,7 @@ type Options struct {
 	Token       *Token       // nil: nobody may change anything there
 	Certificate *Certificate // nil for no TLS
 
-	Warn func(text string) // to the log; nil for nowhere
+	Warn func(text string) // to the log; nil for standard error
 	Logs *log.Logger       // of what net/http has to say; nil for standard error
 }
 
@@ -67,9 +67,11 @@ func New(options Options) *Server {
 }
 
 func (s *Server) warn(text string) {
-	if s.options.Warn != nil {
-		s.options.Warn(text)
+	if s.options.Warn == nil {
+		log.Print(text)
+		return
 	}
+	s.options.Warn(text)
 }
 
 // Serve answers on the admin address until l is closed. Anybody may ask; only the

@@ -26,6 +26,10 @@ func (f fixed) Status() *supervisor.Status { return f.status }
 func (f fixed) Sockets() *listener.Set     { return f.set }
 func (f fixed) Front() *front.Front        { return nil }
 
+func (f fixed) Explain(int) (supervisor.Explanation, error) {
+	return supervisor.Explanation{}, supervisor.ErrNoWorker
+}
+
 func newFixed(t testing.TB, st *supervisor.Status) fixed {
 	t.Helper()
 	return newFixedOn(t, st, "unix:"+t.TempDir()+"/s")

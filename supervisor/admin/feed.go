@@ -79,9 +79,6 @@ func (f *feed) read() ([]byte, <-chan struct{}) {
 	return f.frame, f.news
 }
 
-// now is the status for somebody who wants it once.
-func (f *feed) now() []byte { return f.encode() }
-
 // run writes the status down until stop is closed.
 func (f *feed) run(stop <-chan struct{}) {
 	timer := time.NewTimer(feedEvery)
@@ -99,17 +96,24 @@ func (f *feed) run(stop <-chan struct{}) {
 			return
 		}
 		news = f.journal.News()
-		frame := f.encode()
-		last = time.Now()
-		timer.Reset(feedEvery)
-		f.mu.Lock()
-		if f.stop != stop { // all have left meanwhile
-			f.mu.Unlock()
+		if !f.tell(stop) {
 			return
 		}
-		f.frame = frame
-		close(f.news)
-		f.news = make(chan struct{})
-		f.mu.Unlock()
+		last = time.Now()
+		timer.Reset(feedEvery)
 	}
+}
+
+// tell writes the status down and wakes the streams; false if all have left.
+func (f *feed) tell(stop <-chan struct{}) bool {
+	frame := f.encode()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stop != stop {
+		return false
+	}
+	f.frame = frame
+	close(f.news)
+	f.news = make(chan struct{})
+	return true
 }

@@ -142,7 +142,7 @@ func TestChanges(t *testing.T) {
 		post("/v1/stop/"):                     {404, nil},
 		post("/V1/stop"):                      {404, nil},
 		post("/v1/%73top/x"):                  {404, nil},
-		post("/"):                             {404, nil},
+		post("/"):                             {405, nil},
 
 		"GET /v1/stop HTTP/1.1\nHost: localhost\n\n":        {405, nil},
 		"HEAD /v1/stop HTTP/1.1\nHost: localhost\n\n":       {405, nil},

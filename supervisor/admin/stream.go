@@ -20,7 +20,8 @@ const (
 	retryAfter      = 2 * time.Second
 	streamPatience  = 5 * time.Second // for a client to take a batch; it is dropped then, and may resume
 	heartbeat       = 15 * time.Second
-	batch           = 64                     // events that are written at once
+	batch           = 64                     // events that are written at once, at most
+	batchSize       = 16 << 10               // and bytes, about: what a client that takes nothing costs us
 	farewell        = 500 * time.Millisecond // for clients to take the last events when rota ends
 )
 
@@ -148,15 +149,16 @@ func (c *stream) begin() {
 
 // replay sends what there is.
 func (c *stream) replay(feed *feed) {
-	for newest := c.journal.Newest(); c.advance() > 0 && c.cursor < newest; {
-		if c.send() != nil {
+	for newest := c.journal.Newest(); c.advance() && c.cursor < newest; {
+		if c.send(nil) != nil {
 			return
 		}
 	}
+	var frame []byte
 	if c.asked.status {
-		c.text.Write(feed.now())
+		frame = feed.encode()
 	}
-	_ = c.send()
+	_ = c.send(frame)
 }
 
 // follow sends what happens until the client or the journal ends.
@@ -170,22 +172,25 @@ func (c *stream) follow(gone <-chan struct{}, feed *feed) {
 	defer silence.Stop()
 	for {
 		news, ended := c.journal.News(), c.journal.Ended()
-		n := c.advance()
-		if c.asked.status && n < batch && (fresh == nil || closed(fresh)) {
-			var frame []byte
+		more := c.advance()
+		var frame []byte
+		if c.asked.status && !more && (fresh == nil || closed(fresh)) {
 			frame, fresh = feed.read()
-			c.text.Write(frame)
 		}
-		if c.text.Len() > 0 {
-			if c.send() != nil {
+		if c.text.Len() > 0 || frame != nil {
+			if c.send(frame) != nil {
 				return
 			}
+			// Over HTTP/2 a deadline ends the stream also while nothing is written.
+			_ = c.control.SetWriteDeadline(time.Time{})
 			silence.Reset(heartbeat)
 		}
-		if n == batch {
-			continue // there may be more
-		}
-		if ended {
+		switch {
+		case more:
+			continue
+		case ended:
+			// The end of the answer is still to be written.
+			_ = c.control.SetWriteDeadline(time.Now().Add(c.timeout))
 			return
 		}
 		select {
@@ -199,20 +204,20 @@ func (c *stream) follow(gone <-chan struct{}, feed *feed) {
 	}
 }
 
-// advance writes the next events down, and says how many they are.
-func (c *stream) advance() int {
+// advance writes the next events down. It is true if there may be more.
+func (c *stream) advance() (more bool) {
 	entries, gap := c.journal.Read(c.cursor, batch)
 	if gap {
 		c.gap()
+		c.cursor = 0 // until there is an event
 	}
 	for _, e := range entries {
 		fmt.Fprintf(&c.text, "id: %d\nevent: %s\ndata: %s\n\n", e.ID, api.StreamEvent, e.JSON())
-		c.cursor = e.ID
+		if c.cursor = e.ID; c.text.Len() >= batchSize {
+			return true
+		}
 	}
-	if gap && len(entries) == 0 { // the id is none of ours, and there is no event yet
-		c.cursor = 0
-	}
-	return len(entries)
+	return len(entries) == batch
 }
 
 // gap tells the client that it has missed events.
@@ -220,17 +225,17 @@ func (c *stream) gap() {
 	fmt.Fprintf(&c.text, "event: %s\ndata: {\"first\":%d}\n\n", api.StreamGap, c.journal.Oldest())
 }
 
-// send gives the client what was written down.
-func (c *stream) send() error {
+// send gives the client what was written down, and a status, which many have in
+// common.
+func (c *stream) send(frame []byte) error {
 	// An error of setting it is one of a connection that has ended.
 	_ = c.control.SetWriteDeadline(time.Now().Add(c.timeout))
-	if _, err := c.w.Write(c.text.Bytes()); err != nil {
+	if _, err := c.text.WriteTo(c.w); err != nil {
 		return err
 	}
-	if c.text.Cap() > 1<<20 {
-		c.text = bytes.Buffer{} // it was large once, and need not be again
+	if _, err := c.w.Write(frame); err != nil {
+		return err
 	}
-	c.text.Reset()
 	return c.control.Flush()
 }
 

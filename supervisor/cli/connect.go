@@ -40,6 +40,9 @@ func newOperator(cmd *cobra.Command, do func(ctx context.Context, o *operator, a
 	cmd.Flags().StringVar(&o.control, "control", "", "socket of the pool (ROTA_CONTROL, else the one that runs)")
 	cmd.Flag("control").Value = pathValue{cmd.Flag("control").Value}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := control.CheckPath(o.control); err != nil {
+			return usage(fmt.Errorf("--control: %w", err))
+		}
 		client, err := control.Find(o.control)
 		if err != nil {
 			return &ExitError{exitUnreachable, err}
@@ -49,7 +52,7 @@ func newOperator(cmd *cobra.Command, do func(ctx context.Context, o *operator, a
 		defer stop()
 		return outcome(ctx, do(ctx, o, args))
 	}
-	cmd.DisableFlagsInUseLine = true
+	cmd.DisableFlagsInUseLine = true // they say [flags] where it helps
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	return cmd
 }

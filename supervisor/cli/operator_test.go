@@ -82,7 +82,8 @@ func TestWrongArguments(t *testing.T) {
 		"scale 99999999999999999999": `rota scale: "99999999999999999999" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
 		"events --since yesterday":   `invalid argument "yesterday" for "--since" flag: "yesterday" is not a duration (want 90s, 12h or 1w2d) (see rota events --help)`,
 		"events --fellow":            `unknown flag --fellow (did you mean --follow? see rota events --help)`,
-		"history 5m":                 `rota history: unexpected argument "5m" (see rota history --help)`,
+		"status --control " + strings.Repeat("/long", 30): `--control: "` + strings.Repeat("/long", 30) + `" has 150 bytes, and the path of a socket has 107 at most: name a shorter one`,
+		"history 5m": `rota history: unexpected argument "5m" (see rota history --help)`,
 	} {
 		root := newRoot()
 		root.SetArgs(lessFlags(strings.Fields(line)))
@@ -131,9 +132,19 @@ func TestScaleWait(t *testing.T) {
 	if code != 0 || !strings.HasSuffix(printed, "3 of 3 ready\n") {
 		t.Errorf("code %d, %s%s", code, printed, said)
 	}
-	f.change(func() { f.status.Desired = 5 })
-	f.posted = func(string) (int, any) { return http.StatusOK, api.Scaled{Before: 5, Workers: 4} }
-	if code, _, said := f.rota("scale", "4", "--wait"); code != 1 || !strings.Contains(said, "somebody else") {
+	f.posted = func(string) (int, any) {
+		f.status.Desired = 4
+		return http.StatusOK, api.Scaled{Before: 3, Workers: 4}
+	}
+	out = &lockedBuffer{wrote: func(text string) {
+		f.change(func() {
+			if strings.Contains(text, "of 4 ready") {
+				f.status.Desired = 5
+				f.happen(api.Event{Kind: "pool scaled"})
+			}
+		})
+	}}
+	if code, _, said := f.rotaFor(context.Background(), out, "scale", "4", "--wait"); code != 1 || !strings.Contains(said, "somebody else") {
 		t.Errorf("another's number: code %d, %s", code, said)
 	}
 }
@@ -185,6 +196,22 @@ func TestRollWait(t *testing.T) {
 	}
 }
 
+// A roll may not be told of yet when its number is.
+func TestRollNotSeenYet(t *testing.T) {
+	f := newFakePool(t)
+	f.posted = func(string) (int, any) { return http.StatusOK, api.Begun{ID: 4} }
+	out := &lockedBuffer{wrote: func(string) {
+		f.change(func() { // what it waits for now comes with the second event
+			f.happen(api.Event{Kind: "roll began"})
+			f.rolls.History = []api.Roll{ended(4, "done", "")}
+			f.happen(api.Event{Kind: "roll done"})
+		})
+	}}
+	if code, printed, said := f.rotaFor(context.Background(), out, "roll", "--wait"); code != 0 {
+		t.Errorf("code %d, %s%s", code, printed, said)
+	}
+}
+
 // A roll may be over before anybody could have looked.
 func TestRollOverAtOnce(t *testing.T) {
 	f := newFakePool(t)
@@ -218,7 +245,7 @@ func TestRollShown(t *testing.T) {
 		}
 	}
 	f.posted = func(path string) (int, any) { return http.StatusOK, ended(5, "aborted", "") }
-	if code, out, said := f.rota("roll", "abort"); code != 0 || !strings.Contains(out, "aborted after 3s") {
+	if code, out, said := f.rota("roll", "abort"); code != 0 || !strings.Contains(out, "aborted after 3.00s") {
 		t.Errorf("code %d, %s%s", code, out, said)
 	}
 }

@@ -51,13 +51,16 @@ func (o *operator) waitForRoll(ctx context.Context, w *waiting, id int) error {
 	ctx, cancel := w.context(ctx)
 	defer cancel()
 	var last api.Roll
-	known := false
+	known, asked := false, time.Now()
 	progress := func(ctx context.Context) (bool, error) {
 		rolls, err := o.client.Rolls(ctx)
 		if err != nil {
 			return false, err
 		}
 		r := findRoll(rolls, id)
+		if r == nil && !known && time.Since(asked) < lag {
+			return false, nil
+		}
 		if r == nil {
 			return false, fmt.Errorf("rota does not know roll %d any more: see rota roll history", id)
 		}

@@ -102,17 +102,20 @@ func parseAmount(text string) (amount, error) {
 func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since time.Time) error {
 	ctx, cancel := w.context(ctx)
 	defer cancel()
-	ready := -1
+	ready, seen, asked := -1, false, time.Now()
 	settled := func(ctx context.Context) (bool, error) {
 		s, err := o.client.Status(ctx)
 		switch {
 		case err != nil:
 			return false, err
+		case s.Desired != n && !seen && time.Since(asked) < lag:
+			return false, nil
 		case s.Desired != n:
 			return false, fmt.Errorf("%d workers are wanted now: somebody else has scaled the pool", s.Desired)
 		case s.Phase == api.PhaseStopping:
 			return false, fmt.Errorf("the pool is stopping")
 		}
+		seen = true
 		if s.Ready != ready {
 			ready = s.Ready
 			if err := o.tell("%d of %d ready", s.Ready, n); err != nil {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -14,59 +13,29 @@ import (
 	"rota/supervisor/admin/control"
 )
 
-// exitStopTimeout is timeout(1)'s code for what has not ended in time.
-const exitStopTimeout = 124
-
-// newStop makes the command that ends a pool.
 func newStop() *cobra.Command {
-	var socket string
-	var wait bool
-	timeout := timeFlag(0)
-	cmd := &cobra.Command{
+	w := &waiting{}
+	cmd := newOperator(&cobra.Command{
 		Use:   "stop [flags]",
-		Short: "drain every worker of the pool, and end it",
-		Long: "stop asks the running pool to finish all requests and to end, as SIGTERM does. A\n" +
-			"second time it ends at once. With --wait it returns when rota has ended, and with\n" +
-			"124 if that takes longer than --timeout.",
+		Short: "drain every worker of a running pool, and end it",
+		Long: `rota stop asks the running pool to finish all requests and to end, as SIGTERM
+does; a second time it ends at once. With --wait it returns once rota has ended:
+with 0 then, with 124 if --timeout has passed: it goes on ending.`,
 		Example: "  rota stop\n  rota stop --wait --timeout 1m",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			if timeout > 0 {
-				limited, cancel := context.WithTimeout(ctx, time.Duration(timeout))
-				defer cancel()
-				ctx = limited
-			}
-			client, err := control.Find(socket)
-			if err != nil {
-				return &ExitError{exitNoPool, err}
-			}
-			err = stop(ctx, client, wait)
-			var unreachable *api.Unreachable
-			switch {
-			case err != nil && ctx.Err() != nil:
-				return &ExitError{exitStopTimeout, fmt.Errorf("rota at %s has not ended within %s", client.Socket(), timeout.String())}
-			case errors.As(err, &unreachable):
-				return &ExitError{exitNoPool, err}
-			case err != nil:
-				return &ExitError{exitUnhealthy, err}
-			}
-			return nil
-		},
-		DisableFlagsInUseLine: true,
-		SilenceErrors:         true,
-		SilenceUsage:          true,
-	}
-	cmd.Flags().BoolVar(&wait, "wait", false, "return when rota has ended")
-	cmd.Flags().Var(&timeout, "timeout", "most that this may take (default for as long as it takes)")
-	cmd.Flag("timeout").DefValue = ""
-	socketFlag(cmd, &socket)
-	setHelp(cmd)
+		Args:    noArguments,
+	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
+		err := stop(ctx, o.client, w.wait)
+		if err != nil && context.Cause(ctx) == errWaitOver {
+			err = errWaitOver
+		}
+		return w.timedOut(err, "rota is", "rota status, rota stop (a second time: at once)")
+	})
+	w.add(cmd, "rota has ended")
+	cmd.Flag("wait").Usage = "wait until rota has ended"
 	return cmd
 }
-
-// exitNoPool is the code of commands that find nobody to ask.
-const exitNoPool = 4
 
 // stop asks for the end of a pool, and waits for it if asked to.
 func stop(ctx context.Context, client *api.Client, wait bool) error {

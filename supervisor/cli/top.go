@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -13,8 +14,7 @@ import (
 
 // newTop makes the command for the full-screen view.
 func newTop() *cobra.Command {
-	var socket string
-	cmd := &cobra.Command{
+	return newOperator(&cobra.Command{
 		Use:   "top [flags]",
 		Short: "watch a running pool full-screen, and act on it",
 		Long: `rota top shows a running pool on the whole terminal, anew each second: its
@@ -24,25 +24,17 @@ the pool asks first. ? shows them all.
 
 It connects again by itself when the pool is restarted. NO_COLOR is heeded.`,
 		Example: "  rota top\n  rota top --control /run/rota/1.sock\n  docker exec -it web rota top",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			find := func() (*api.Client, error) { return control.Find(socket) }
-			err := top.Run(cmd.Context(), find, os.Stdin, os.Stdout, os.Getenv)
-			var stopped *top.Stopped
-			switch {
-			case errors.Is(err, top.ErrNoTerminal):
-				return usage(err)
-			case errors.As(err, &stopped):
-				return &ExitError{128 + int(stopped.Signal), errors.New("")}
-			case err != nil:
-				return &ExitError{4, err}
-			}
-			return nil
-		},
-		DisableFlagsInUseLine: true,
-		SilenceErrors:         true,
-		SilenceUsage:          true,
-	}
-	cmd.Flags().StringVar(&socket, "control", "", "socket of the pool (ROTA_CONTROL, else the one that runs)")
-	return cmd
+		Args:    noArguments,
+	}, func(ctx context.Context, o *operator, _ []string) error {
+		find := func() (*api.Client, error) { return control.Find(o.control) }
+		err := top.Run(ctx, find, os.Stdin, os.Stdout, os.Getenv)
+		var stopped *top.Stopped
+		switch {
+		case errors.Is(err, top.ErrNoTerminal):
+			return usage(err)
+		case errors.As(err, &stopped):
+			return &ExitError{128 + int(stopped.Signal), errors.New("")}
+		}
+		return err
+	})
 }

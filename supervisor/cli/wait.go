@@ -15,6 +15,10 @@ import (
 // pollInterval is how often a command that waits asks although nothing was heard.
 const pollInterval = time.Second
 
+// lag is how long what was asked for may not be seen yet in what the pool tells of
+// itself: that is published now and then, and not before an answer is given.
+const lag = 5 * time.Second
+
 // errWaitOver is the cause of a context that --timeout ended.
 var errWaitOver = errors.New("the time is over")
 

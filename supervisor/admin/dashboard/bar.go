@@ -59,8 +59,8 @@ func barOf(s *api.Status) bar {
 		b.Parts = append(b.Parts, part{class, name, size(bytes), share(x, end), share(bytes, end)})
 		x += bytes
 	}
-	add("private", "Workers, private", private)
-	add("shared", "Workers, shared", total-private)
+	add("private", "Private", private)
+	add("shared", "Shared", total-private)
 	add("other", "Other", needed-total)
 	add("cache", "Page cache", used-needed)
 	add("free", "Free", max(0, end-used))

@@ -19,6 +19,7 @@ type view struct {
 	Why      string
 	Time     string
 	Facts    []pair
+	Traffic  []pair // what charts show where there is a script
 	Verdict  verdict
 	Bar      bar
 	Roll     *roll
@@ -46,7 +47,7 @@ func viewOf(s *api.Status) view {
 		s = &api.Status{Phase: api.PhaseStarting}
 	}
 	v := view{
-		Version: s.Version, Phase: s.Phase, Headline: headline(s), Why: s.Why, Facts: facts(s),
+		Version: s.Version, Phase: s.Phase, Headline: headline(s), Why: s.Why, Facts: facts(s), Traffic: traffic(s),
 		Verdict: verdictOf(s), Bar: barOf(s), Roll: rollOf(s.Roll), Notices: notices(s), Desired: s.Desired,
 	}
 	v.Title = fmt.Sprintf("%d/%d rota %s", s.Ready, s.Desired, addresses(s))
@@ -105,6 +106,22 @@ func or(text string) string {
 		return unknown
 	}
 	return text
+}
+
+// traffic is what comes in, and what becomes of it.
+func traffic(s *api.Status) (all []pair) {
+	for _, l := range s.Listeners {
+		if l.QueueLength != nil {
+			all = append(all, pair{"Waiting at " + l.Address, count(int64(*l.QueueLength)), ""})
+		}
+	}
+	r := s.Requests
+	if r == nil {
+		return all
+	}
+	return append(all, pair{"Waiting for a worker", count(int64(r.Queued)), ""},
+		pair{"Requests", rate(r.PerSecond) + "/s", ""}, pair{"Latency p50", latency(r.P50Seconds), ""}, pair{"Latency p99", latency(r.P99Seconds), ""},
+		pair{"Shed so far", count(r.Shed), ""}, pair{"Cut so far", count(r.Cut), ""})
 }
 
 // cycles are those so far, the most frequent cause first.
@@ -197,7 +214,7 @@ func notices(s *api.Status) (all []string) {
 		all = append(all, fmt.Sprintf("Cycles for %s are paused: %s", trigger, s.Paused[trigger]))
 	}
 	if n := s.Container.OOMKills; n != nil && *n > 0 {
-		all = append(all, fmt.Sprintf("The kernel has killed for memory: %s.", plural(int(*n), "process", "processes")))
+		all = append(all, fmt.Sprintf("The kernel has killed %s for memory.", plural(int(*n), "process", "processes")))
 	}
 	return all
 }

@@ -23,14 +23,16 @@ func read(pool Pool) *row {
 		return nil
 	}
 	r := &row{ready: int32(st.Ready), total: unknown, container: unknown, limit: unknown, inFlight: unknown, queued: unknown}
+	sampled := slices.ContainsFunc(st.Workers, func(w supervisor.WorkerStatus) bool { return w.Sampled })
 	// A sum without a worker of which nothing may be read would be too low.
-	if !slices.ContainsFunc(st.Workers, func(w supervisor.WorkerStatus) bool { return w.Denied && !w.Sampled }) {
+	hidden := slices.ContainsFunc(st.Workers, func(w supervisor.WorkerStatus) bool { return w.Denied && !w.Sampled })
+	if sampled && !hidden {
 		r.total = st.Memory
 	}
 	if c := st.Container; c.Limit.Bytes > 0 { // else it could not be looked at
 		r.container, r.limit = c.Usage, c.Limit.Bytes
 	}
-	for _, socket := range pool.Sockets().Sockets() {
+	for _, socket := range pool.Sockets().Served() {
 		if length, _, ok := socket.Queue(); ok {
 			r.queue += int32(length)
 		}

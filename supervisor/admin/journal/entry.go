@@ -37,7 +37,7 @@ func (e *Entry) JSON() []byte {
 func describe(id uint64, e supervisor.Event) api.Event {
 	d := api.Event{
 		ID: id, Time: e.Time, Kind: string(e.Kind), Level: string(e.Level()), Message: cut(e.Message, mostMessage),
-		PID: e.PID, Generation: e.Generation, Trigger: string(e.Trigger), Reason: cut(e.Reason, mostText),
+		PID: e.PID, Generation: e.Generation, Trigger: string(e.Trigger), Roll: e.Roll, Reason: cut(e.Reason, mostText),
 		Seconds: e.Duration.Seconds(), Exit: e.Exit, Status: cut(e.Status, mostText),
 		Cut: e.Cut, CutStreams: e.CutUpgrades, Path: cut(e.Path, mostMessage), Bytes: e.Bytes,
 		Ready: e.Ready, Desired: e.Desired, Alive: e.Alive,

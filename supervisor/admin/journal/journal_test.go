@@ -159,7 +159,7 @@ func TestDescribe(t *testing.T) {
 	long := strings.Repeat("ä", 5000)
 	j := New(start)
 	for _, e := range []supervisor.Event{
-		{Kind: supervisor.WorkerExited, Time: start, Worker: 7, Slot: 0, PID: 42, Generation: 2, Trigger: policy.Memory, Reason: "large",
+		{Kind: supervisor.WorkerExited, Time: start, Worker: 7, Slot: 0, PID: 42, Generation: 2, Trigger: policy.Memory, Roll: 5, Reason: "large",
 			Duration: 1500 * time.Millisecond, Exit: supervisor.ExitDrained, Status: "exit code 0", CutUpgrades: 1, Ready: 1, Desired: 2, Alive: 3},
 		{Kind: supervisor.Note, Message: long, Reason: long, Status: long, Path: long},
 		{Kind: supervisor.Warning}, {Kind: supervisor.StopFirst}, {Kind: supervisor.WorkerExited, Exit: supervisor.ExitOOM},
@@ -179,7 +179,7 @@ func TestDescribe(t *testing.T) {
 	if err := json.Unmarshal(events[0].JSON(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Slot == nil || *got.Slot != 0 || got.PID != 42 || got.Seconds != 1.5 || got.Trigger != "memory" || got.CutStreams != 1 ||
+	if got.Slot == nil || *got.Slot != 0 || got.PID != 42 || got.Seconds != 1.5 || got.Trigger != "memory" || got.Roll != 5 || got.CutStreams != 1 ||
 		got.Exit != "drained" || got.Ready != 1 || got.Desired != 2 || got.Alive != 3 || !got.Time.Equal(start) {
 		t.Errorf("%s", events[0].JSON())
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
 // verb is what can be done to a pool.
@@ -37,7 +38,7 @@ func (a action) question() string {
 	case cycle:
 		return fmt.Sprintf("Replace the worker of slot %d (pid %d)?", a.slot, a.pid)
 	case roll:
-		return fmt.Sprintf("Read the configuration again and replace all %s, one after another?", plural(a.from, "worker"))
+		return fmt.Sprintf("Read the configuration again and replace all %s, one after another?", view.Count(a.from, "worker"))
 	case pauseRoll:
 		return fmt.Sprintf("Pause roll %d (%s)?", a.roll, a.detail)
 	case resumeRoll:
@@ -45,7 +46,7 @@ func (a action) question() string {
 	case abortRoll:
 		return fmt.Sprintf("Abort roll %d (%s)? The other workers stay as they are.", a.roll, a.detail)
 	}
-	return fmt.Sprintf("Run %s instead of %d?", plural(a.to, "worker"), a.from)
+	return fmt.Sprintf("Run %s instead of %d?", view.Count(a.to, "worker"), a.from)
 }
 
 // done says that the pool has taken it.
@@ -62,7 +63,7 @@ func (a action) done() string {
 	case abortRoll:
 		return fmt.Sprintf("Roll %d is aborted.", a.roll)
 	}
-	return fmt.Sprintf("%s wanted from now on, not %d.", plural(a.to, "worker"), a.from)
+	return fmt.Sprintf("%s wanted from now on, not %d.", view.Count(a.to, "worker"), a.from)
 }
 
 // stale says why what was asked for is no more what would happen; empty if it
@@ -82,7 +83,7 @@ func (a action) stale(s *api.Status) string {
 		}
 	case scale:
 		if s.Desired != a.from {
-			return fmt.Sprintf("%s are wanted meanwhile, not %d: nothing was done.", plural(s.Desired, "worker"), a.from)
+			return fmt.Sprintf("%s are wanted meanwhile, not %d: nothing was done.", view.Count(s.Desired, "worker"), a.from)
 		}
 	}
 	return ""

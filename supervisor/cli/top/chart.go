@@ -1,8 +1,11 @@
 package top
 
 import (
+	"cmp"
 	"fmt"
 	"time"
+
+	"rota/supervisor/cli/view"
 )
 
 // headroom is how much of a chart is above the limit, or above the most where
@@ -19,7 +22,7 @@ func (m *model) chart(a area, g *glyphs) {
 	s := m.status
 	long := m.length()
 	x := a.put(0, 0, fmt.Sprintf("SLOT %d", m.slot), style{bold: true, colour: cyan})
-	a.put(x, 0, fmt.Sprintf("  %s memory over the last %s", s.Memory.Metric, span(long)), style{})
+	a.put(x, 0, fmt.Sprintf("  %s memory over the last %s", cmp.Or(s.Memory.Metric, "private"), view.Span(long)), style{})
 	plot := a.rows(1, a.h-2)
 	axis := a.rows(a.h-1, 1)
 	const labels = 8
@@ -45,13 +48,18 @@ func (m *model) chart(a area, g *glyphs) {
 	m.timeline(area{a.f, plot.x, axis.y, plot.w, 1}, p, long, g)
 }
 
-// length is the time that the chart shows: what was chosen, or else as much as
-// there is to see of the first half hour.
+// length is the time that the chart shows: what was chosen, or else as much as a
+// young pool has to show, and usual at most.
 func (m *model) length() time.Duration {
-	if !m.spanChosen && m.status.Time.Sub(m.status.StartedAt) > spans[0] {
-		return spans[1]
+	if m.spanChosen {
+		return spans[m.span]
 	}
-	return spans[m.span]
+	for _, long := range spans {
+		if long == usual || m.status.Time.Sub(m.status.StartedAt) <= long {
+			return long
+		}
+	}
+	return usual
 }
 
 // projection is a trail that was fitted to the columns of a chart.
@@ -130,14 +138,14 @@ func (m *model) scale(a area, h int, top, limit float64) {
 		limitRow = h - 1 - int(limit/top*float64(h))
 		write(limitRow, "limit", style{colour: red})
 		if limitRow+1 < h {
-			write(limitRow+1, sizeText(limit), style{colour: red})
+			write(limitRow+1, view.Size(limit), style{colour: red})
 		}
 	}
 	if limitRow != 0 {
-		write(0, sizeText(top), style{colour: grey})
+		write(0, view.Size(top), style{colour: grey})
 	}
 	if h > 3 && (limitRow < 0 || h/2 > limitRow+1) {
-		write(h/2, sizeText(top*(float64(h-h/2)-.5)/float64(h)), style{colour: grey})
+		write(h/2, view.Size(top*(float64(h-h/2)-.5)/float64(h)), style{colour: grey})
 	}
 	if limitRow+1 < h-1 {
 		write(h-1, "0", style{colour: grey})
@@ -146,9 +154,9 @@ func (m *model) scale(a area, h int, top, limit float64) {
 
 // timeline is the line under the plot: since when, the cycles, now.
 func (m *model) timeline(a area, p projection, long time.Duration, g *glyphs) {
-	a.put(0, 0, "-"+span(long), style{colour: grey})
+	a.put(0, 0, "-"+view.Span(long), style{colour: grey})
 	if a.w > 40 {
-		half := "-" + span(long/2)
+		half := "-" + view.Span(long/2)
 		a.put(a.w/2-textWidth(half)/2, 0, half, style{colour: grey})
 	}
 	a.right(0, "now", style{colour: grey})

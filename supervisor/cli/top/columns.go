@@ -2,9 +2,9 @@ package top
 
 import (
 	"cmp"
-	"time"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
 // column is one of the table's.
@@ -44,50 +44,28 @@ var columns = []*column{
 	{title: "GEN", width: 3, rank: 13, about: "generation",
 		text:  func(w api.Worker, _ *api.Status) string { return number(int64(w.Generation)) },
 		value: func(w api.Worker, _ *api.Status) (float64, bool) { return float64(w.Generation), true }},
-	{title: "UPTIME", width: 6, rank: 4, about: "uptime", falling: true,
-		text: func(w api.Worker, s *api.Status) string { return span(s.Time.Sub(w.StartedAt)) },
+	{title: "UP", width: 6, rank: 4, about: "uptime", falling: true,
+		text: func(w api.Worker, s *api.Status) string { return view.Span(s.Time.Sub(w.StartedAt)) },
 		value: func(w api.Worker, s *api.Status) (float64, bool) {
 			return s.Time.Sub(w.StartedAt).Seconds(), true
 		}},
 	{title: "PRIVATE", width: 7, about: "private memory", falling: true, style: metricStyle("private"),
-		text: func(w api.Worker, _ *api.Status) string { return sizeOf(w.Memory.PrivateBytes) }, value: bytesOf(private)},
+		text: func(w api.Worker, _ *api.Status) string { return view.AtMost(&w.Memory) }, value: bytesOf(private)},
 	{title: "PSS", width: 7, rank: 10, about: "proportional memory", falling: true, style: metricStyle("pss"),
-		text: func(w api.Worker, _ *api.Status) string { return sizeOf(w.Memory.PSSBytes) }, value: bytesOf(pss)},
+		text: func(w api.Worker, _ *api.Status) string { return view.SizeOf(w.Memory.PSSBytes) }, value: bytesOf(pss)},
 	{title: "RSS", width: 7, rank: 9, about: "resident memory", falling: true, style: metricStyle("rss"),
-		text: func(w api.Worker, _ *api.Status) string { return sizeOf(w.Memory.RSSBytes) }, value: bytesOf(rss)},
+		text: func(w api.Worker, _ *api.Status) string { return view.SizeOf(w.Memory.RSSBytes) }, value: bytesOf(rss)},
 	{title: "SHARED", width: 6, rank: 11, about: "shared part", falling: true,
-		text: func(w api.Worker, s *api.Status) string {
-			if v, ok := sharedPart(w, s); ok {
-				return percent(v)
-			}
-			return none
-		},
+		text:  func(w api.Worker, _ *api.Status) string { return view.SharedPart(&w.Memory) },
 		value: sharedPart},
 	{title: "GROWTH/H", width: 8, rank: 1, about: "growth", falling: true,
-		text: func(w api.Worker, _ *api.Status) string {
-			if g := w.Memory.GrowthBytesPerSecond; g > 0 {
-				return "+" + sizeText(g*3600)
-			} else if g < 0 {
-				return sizeText(g * 3600)
-			}
-			return none
-		},
+		text:  func(w api.Worker, _ *api.Status) string { return view.PerHour(&w.Memory) },
 		value: func(w api.Worker, _ *api.Status) (float64, bool) { return w.Memory.GrowthBytesPerSecond, true }},
-	{title: "LIMIT IN", width: 8, rank: 2, about: "time to the limit", style: limitStyle,
-		text: func(w api.Worker, s *api.Status) string {
-			if v, ok := toLimit(w, s); ok {
-				return span(time.Duration(v * float64(time.Second)))
-			}
-			return none
-		},
+	{title: "TO LIMIT", width: 8, rank: 2, about: "time to the limit", style: limitStyle,
+		text:  func(w api.Worker, s *api.Status) string { return view.Until(w.Memory.LimitAt, s.Time) },
 		value: toLimit},
 	{title: "CPU", width: 5, rank: 5, about: "CPU", falling: true,
-		text: func(w api.Worker, _ *api.Status) string {
-			if w.CPU.Cores == nil {
-				return none
-			}
-			return percent(*w.CPU.Cores)
-		},
+		text:  func(w api.Worker, _ *api.Status) string { return view.Cores(w.CPU.Cores) },
 		value: func(w api.Worker, _ *api.Status) (float64, bool) { return known(w.CPU.Cores) }},
 	{title: "REQ", width: 6, rank: 7, about: "requests", falling: true,
 		text: func(w api.Worker, _ *api.Status) string {
@@ -107,10 +85,8 @@ var columns = []*column{
 		value: func(w api.Worker, _ *api.Status) (float64, bool) { return known(w.InFlight) }},
 	{title: "LAST CYCLE", width: 15, left: true, rank: 8, about: "last cycle", falling: true,
 		text: func(w api.Worker, s *api.Status) string {
-			if w.LastCycle == nil {
-				return none
-			}
-			return w.LastCycle.Trigger + " " + span(s.Time.Sub(w.LastCycle.At)) + " ago"
+			text, _ := view.LastCycle(&w, s.Time)
+			return cmp.Or(text, none)
 		},
 		value: func(w api.Worker, _ *api.Status) (float64, bool) {
 			if w.LastCycle == nil {
@@ -143,13 +119,6 @@ func known[N int | int64 | float64](n *N) (float64, bool) {
 		return 0, false
 	}
 	return float64(*n), true
-}
-
-func sizeOf(bytes *int64) string {
-	if bytes == nil {
-		return none
-	}
-	return sizeText(float64(*bytes))
 }
 
 // sharedPart is how much of what a worker has in memory others have as well.

@@ -26,6 +26,19 @@ func newFrame(w, h int) *frame {
 	return f
 }
 
+// set writes a cell. What was half of a wide character there goes as a whole, as on
+// a terminal.
+func (f *frame) set(at int, r rune, s style) {
+	old := f.cells[at].r
+	switch {
+	case old == 0 && r != 0:
+		f.cells[at-1].r = ' '
+	case width(old) == 2 && f.cells[at+1].r == 0:
+		f.cells[at+1].r = ' '
+	}
+	f.cells[at] = cell{r, s}
+}
+
 // all is the whole frame.
 func (f *frame) all() area { return area{f, 0, 0, f.w, f.h} }
 
@@ -80,9 +93,9 @@ func (a area) put(x, y int, text string, s style) int {
 			return a.w
 		}
 		at := (a.y+y)*a.f.w + a.x + x
-		a.f.cells[at] = cell{r, s}
+		a.f.set(at, r, s)
 		if n == 2 {
-			a.f.cells[at+1] = cell{0, s}
+			a.f.set(at+1, 0, s)
 		}
 		x += n
 	}

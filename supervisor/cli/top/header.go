@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
-// fullHeader is the height from which the header says all that it can.
-const fullHeader = 20
+// fullHeader is the height from which the header says all that it can, and roomy
+// the one from which that may take two lines each.
+const (
+	fullHeader = 20
+	roomy      = 35
+)
 
 // labelWidth is where the text of a line of the header begins.
 const labelWidth = 10
@@ -26,8 +30,15 @@ func (m *model) header(a area, g *glyphs) int {
 			return
 		}
 		a.put(0, y, label, style{colour: cyan})
-		a.columns(labelWidth, a.w).put(0, y, shorten(text, a.w-labelWidth, g), st)
-		y++
+		lines := []string{text}
+		if w := a.w - labelWidth; a.h >= roomy && textWidth(text) > w {
+			all := wrap(text, w)
+			lines = []string{all[0], strings.Join(all[1:], " ")}
+		}
+		for _, line := range lines {
+			a.columns(labelWidth, a.w).put(0, y, shorten(line, a.w-labelWidth, g), st)
+			y++
+		}
 	}
 	m.memoryLine(a.rows(y, 1), g)
 	y++
@@ -63,7 +74,7 @@ func (m *model) headline(a area) {
 	case m.lost != "":
 		right = "NOT CONNECTED since " + clock(s.Time)
 	case m.quiet() > 0:
-		right = "NO ANSWER for " + span(m.quiet())
+		right = "NO ANSWER for " + view.Span(m.quiet())
 	case m.frozen:
 		right = "FROZEN at " + clock(s.Time)
 	}
@@ -74,7 +85,7 @@ func (m *model) headline(a area) {
 	left := a.columns(0, end)
 	x = left.put(x, 0, addresses(s), back)
 	x = left.put(x+2, 0, state, style{reverse: true, bold: true, colour: st.colour})
-	rest := []string{s.Accept, fmt.Sprintf("generation %d", s.Generation), "up " + span(s.Time.Sub(s.StartedAt))}
+	rest := []string{s.Accept, fmt.Sprintf("generation %d", s.Generation), "up " + view.Span(s.Time.Sub(s.StartedAt))}
 	for _, text := range rest {
 		if x+2+textWidth(text) > end {
 			continue
@@ -120,22 +131,22 @@ func (m *model) memoryLine(a area, g *glyphs) {
 	if use != nil && limit != nil && *limit > 0 {
 		share := float64(*use) / float64(*limit)
 		x = bar(a, x, 0, min(max(a.w/5, 8), 40), share, g) + 1
-		x = a.put(x, 0, percent(share), style{bold: true, colour: fullness(share).colour}) + 1
-		of, where = sizeOf(use)+" of "+sizeOf(limit), " in the container"
+		x = a.put(x, 0, view.Percent(share), style{bold: true, colour: fullness(share).colour}) + 1
+		of, where = view.SizeOf(use)+" of "+view.SizeOf(limit), " in the container"
 		if s.Container.Machine {
 			where = " in the machine"
 		}
 	}
-	workers := "workers " + sizeOf(s.Memory.TotalBytes)
+	workers := "workers " + view.SizeOf(s.Memory.TotalBytes)
 	if s.Memory.TotalBytes == nil {
-		workers = "workers RSS " + sizeText(float64(s.Memory.RSSBytes))
+		workers = "workers RSS " + view.Size(float64(s.Memory.RSSBytes))
 	}
 	if s.Memory.BudgetBytes != nil {
-		workers += " of " + sizeOf(s.Memory.BudgetBytes)
+		workers += " of " + view.SizeOf(s.Memory.BudgetBytes)
 	}
 	shared := ""
 	if r := s.Memory.SharingRatio; r != nil && *r > 0 {
-		shared = percent(*r) + " shared"
+		shared = view.Percent(*r) + " shared"
 	}
 	for _, parts := range [][]string{{of + where, workers, shared}, {of, workers, shared}, {of, workers}, {of + where}, {of}} {
 		text := strings.TrimSpace(strings.Join(parts, "  "))
@@ -175,9 +186,9 @@ func bar(a area, x, y, width int, share float64, g *glyphs) int {
 func requestsText(s *api.Status, w int) string {
 	var parts []string
 	if r := s.Requests; r != nil {
-		parts = []string{rate(r.PerSecond)}
+		parts = []string{view.Rate(r.PerSecond)}
 		if r.P50Seconds != nil {
-			parts = append(parts, "p50 "+latency(r.P50Seconds), "p99 "+latency(r.P99Seconds))
+			parts = append(parts, "p50 "+view.Latency(r.P50Seconds), "p99 "+view.Latency(r.P99Seconds))
 		}
 		parts = append(parts, fmt.Sprintf("in flight %d", r.InFlight), fmt.Sprintf("queued %d", r.Queued), "shed "+number(r.Shed), "cut "+number(r.Cut))
 	} else {
@@ -233,11 +244,7 @@ func nextText(s *api.Status) string {
 	if s.Next.Slot != nil {
 		who = fmt.Sprintf("slot %d", *s.Next.Slot)
 	}
-	in := "now"
-	if d := s.Next.At.Sub(s.Time); d >= time.Second {
-		in = "in " + span(d)
-	}
-	return fmt.Sprintf("%s %s, %s", who, in, s.Next.Trigger)
+	return fmt.Sprintf("%s %s, %s", who, view.In(s.Next.At, s.Time), s.Next.Trigger)
 }
 
 // rollText is how far the roll under way has come.
@@ -246,9 +253,9 @@ func rollText(s *api.Status) (string, style) {
 	if r == nil {
 		return "", style{}
 	}
-	how, st := "under way", style{bold: true}
+	st := style{bold: true}
 	if r.Paused {
-		how, st.colour = "PAUSED", yellow
+		st.colour = yellow
 	}
-	return fmt.Sprintf("%d %s: %d of %d replaced, %s, began %s ago", r.ID, how, r.Replaced, r.Total, r.Trigger, span(s.Time.Sub(r.BeganAt))), st
+	return strings.TrimPrefix(view.Progress(r, s.Time), "roll "), st
 }

@@ -2,18 +2,10 @@ package top
 
 import (
 	"fmt"
-	"time"
+	"strings"
 
-	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
-
-// line is one line of an overlay.
-type line struct {
-	indent int
-	text   string
-	style  style
-	mark   string // before the text
-}
 
 // manualText are the keys, and what they do.
 var manualText = [][2]string{
@@ -40,70 +32,32 @@ func (m *model) manual(a area) {
 	}
 }
 
-// explanation shows what would cycle a worker.
+// explanation shows what would cycle a worker, in the words of rota explain.
 func (m *model) explanation(a area) {
 	e := m.why
-	lines := []line{{text: "Asking the pool."}}
+	box := window(a, fmt.Sprintf("SLOT %d (e or Esc closes)", e.slot))
+	text, st := "Asking the pool.", style{}
 	switch {
 	case e.failed != "":
-		lines = []line{{text: e.failed, style: style{bold: true, colour: red}}}
+		text, st = strings.Join(wrap(e.failed, box.w-2), "\n"), style{bold: true, colour: red}
 	case e.answer != nil:
-		lines = explain(e.answer, m.status)
+		text = view.Explanation(e.answer, m.status.Time, view.Options{Width: min(box.w-2, mostText)})
 	}
-	box := window(a, fmt.Sprintf("SLOT %d (e or Esc closes)", e.slot))
-	var flat []line
-	for _, l := range lines {
-		for i, text := range wrap(l.text, max(min(box.w, mostText)-2-l.indent, 1)) {
-			next := line{l.indent, text, l.style, l.mark}
-			if i > 0 {
-				next.mark = ""
-			}
-			flat = append(flat, next)
-		}
-		if l.text == "" {
-			flat = append(flat, l)
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	e.scroll = min(e.scroll, max(len(lines)-box.h, 0))
+	for y, line := range lines[e.scroll:] {
+		box.put(1, y, line, st)
+		label, _, _ := strings.Cut(line, " ")
+		switch {
+		case label == "TRIGGER":
+			box.paint(0, y, box.w, style{bold: true, colour: cyan})
+		case label == "held":
+			box.paint(0, y, box.w, style{colour: yellow})
 		}
 	}
-	e.scroll = min(e.scroll, max(len(flat)-box.h, 0))
-	for y, l := range flat[e.scroll:] {
-		box.put(2, y, l.mark, l.style)
-		box.put(1+l.indent, y, l.text, l.style)
-	}
-	if hidden := len(flat) - e.scroll - box.h; hidden > 0 {
+	if hidden := len(lines) - e.scroll - box.h; hidden > 0 {
 		box.right(box.h-1, fmt.Sprintf(" %d more lines: down ", hidden), style{reverse: true})
 	}
-}
-
-// explain puts an explanation in lines.
-func explain(e *api.Explanation, s *api.Status) []line {
-	w := e.Worker
-	heading := style{bold: true, colour: cyan}
-	lines := []line{
-		{text: fmt.Sprintf("pid %d, %s, generation %d, up %s", w.PID, w.State, w.Generation, span(s.Time.Sub(w.StartedAt))), style: style{bold: true}},
-		{},
-		{text: "What would replace it", style: heading},
-	}
-	for _, c := range e.Triggers {
-		l := line{indent: 5, text: c.Trigger + ": " + c.Text}
-		switch {
-		case c.Due:
-			l.mark, l.style = "DUE", style{bold: true, colour: yellow}
-		case c.Off:
-			l.mark, l.style = "off", style{colour: grey}
-		}
-		if c.At != nil && !c.Due {
-			l.text += ", in " + span(max(c.At.Sub(s.Time), time.Duration(0)))
-		}
-		lines = append(lines, l)
-	}
-	lines = append(lines, line{}, line{text: "What holds that back now", style: heading})
-	if len(e.Held) == 0 {
-		lines = append(lines, line{indent: 5, text: "nothing"})
-	}
-	for _, h := range e.Held {
-		lines = append(lines, line{indent: 5, text: h.By + ": " + h.Text, style: style{colour: yellow}})
-	}
-	return lines
 }
 
 // mostText is the longest line that is good to read.

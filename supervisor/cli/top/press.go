@@ -162,7 +162,7 @@ func (m *model) act(k key) command {
 }
 
 // letters are the keys that sort by one column, as far as top(1) has them its.
-var letters = map[key]string{"S": "SLOT", "M": "PRIVATE", "G": "GROWTH/H", "P": "CPU", "T": "UPTIME"}
+var letters = map[key]string{"S": "SLOT", "M": "PRIVATE", "G": "GROWTH/H", "P": "CPU", "T": "UP"}
 
 func (m *model) sortBy(column int) {
 	m.sort, m.falling, m.offset = column, columns[column].falling, 0

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
 const gap = 1 // columns between two of the table
@@ -107,7 +108,7 @@ func (m *model) lines(a area, shown []*column, more int, bars bool, g *glyphs) {
 	}
 	if hidden := len(list) - m.offset - a.h; hidden > 0 && a.h > 1 {
 		a.put(0, a.h-1, strings.Repeat(" ", a.w), style{})
-		a.put(1, a.h-1, plural(hidden+1, "worker")+" below", style{colour: grey})
+		a.put(1, a.h-1, view.Count(hidden+1, "worker")+" below", style{colour: grey})
 	}
 }
 

@@ -30,7 +30,8 @@ func (e *Stopped) Error() string { return fmt.Sprintf("ended by signal %d", int(
 // ctx ends. find says where the pool is; it is asked again whenever the connection
 // is lost. A pool that does not answer at first is an error, before anything is
 // drawn; later it is waited for. The terminal is as it was when Run returns,
-// whatever happens; a signal that ends it is a Stopped.
+// whatever happens; a signal that ends it is a Stopped, and the context's end its
+// cause.
 func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File, getenv func(string) string) error {
 	t, err := newTerminal(in, out, getenv)
 	if err != nil {
@@ -43,7 +44,7 @@ func Run(ctx context.Context, find func() (*api.Client, error), in, out *os.File
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGCONT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGWINCH, syscall.SIGCONT)
 	defer signal.Stop(signals)
 	p := &program{
 		first: first, ctx: ctx, find: find, term: t, model: newModel(), painter: &painter{out: out, colours: t.colours},
@@ -84,7 +85,8 @@ type program struct {
 	signals chan os.Signal
 	typed   chan []byte
 
-	asking bool // an explanation is on its way
+	asking  bool // an explanation is on its way
+	resumed bool // a SIGCONT is on its way that nothing is to be done about
 }
 
 // spawn runs f beside the program.
@@ -114,7 +116,7 @@ func (p *program) run() error {
 		done, err := false, error(nil)
 		select {
 		case <-p.ctx.Done():
-			return nil
+			return context.Cause(p.ctx)
 		case s := <-p.signals:
 			done, err = p.signalled(s.(syscall.Signal))
 		case b, ok := <-p.typed:
@@ -154,11 +156,13 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	switch s {
 	case syscall.SIGWINCH:
 		return false, nil // it is drawn in any case
-	case syscall.SIGTSTP:
-		return false, p.suspend()
 	case syscall.SIGCONT:
-		// Somebody may have stopped rota with a signal that cannot be caught, and
-		// the shell has set the terminal as it likes it.
+		if p.resumed {
+			p.resumed = false // suspend has seen to it
+			return false, nil
+		}
+		// Somebody has stopped rota with a signal that it did not catch, and the
+		// shell has set the terminal as it likes it.
 		p.term.close()
 		p.painter.last = nil
 		return false, p.term.open()
@@ -166,10 +170,9 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	return true, &Stopped{s}
 }
 
-func (p *program) suspend() error {
-	err := p.term.suspend()
-	signal.Notify(p.signals, syscall.SIGTSTP)
+func (p *program) suspend() (err error) {
 	p.painter.last = nil
+	p.resumed, err = p.term.suspend()
 	return err
 }
 

@@ -36,7 +36,7 @@ func Event(e *api.Event, o Options) string {
 	add("status", e.Status, e.Status != "")
 	number("cut", e.Cut)
 	number("cut_upgrades", e.CutStreams)
-	add("took", latency(&e.Seconds), e.Seconds > 0)
+	add("took", took(seconds(e.Seconds)), e.Seconds > 0)
 	add("path", e.Path, e.Path != "")
 	add("size", Size(float64(e.Bytes)), e.Bytes > 0)
 	add("detail", e.Message, e.Message != "")

@@ -16,9 +16,9 @@ func Explanation(e *api.Explanation, now time.Time, o Options) string {
 	w := &e.Worker
 	text := fmt.Sprintf("pid %d, %s, generation %d, up %s", w.PID, w.State, w.Generation, Span(now.Sub(w.StartedAt)))
 	if w.Memory.PrivateBytes != nil {
-		text += fmt.Sprintf(", private memory %s", atMost(&w.Memory))
+		text += fmt.Sprintf(", private memory %s", AtMost(&w.Memory))
 	}
-	if last, why := lastCycle(w, now); last != "" {
+	if last, why := LastCycle(w, now); last != "" {
 		text += ", last cycle " + last
 		if why != "" {
 			text += " (" + why + ")"
@@ -41,7 +41,7 @@ func Explanation(e *api.Explanation, now time.Time, o Options) string {
 	if len(e.Held) == 0 {
 		o.fact(&b, "held back", plain, "by nothing: what is due begins at once")
 	}
-	surge := fmt.Sprintf("with at most %s more than wanted", count(e.Settings.MaxSurge, "worker"))
+	surge := fmt.Sprintf("with at most %s more than wanted", Count(e.Settings.MaxSurge, "worker"))
 	if e.Settings.MaxUnavailable > 0 {
 		surge += fmt.Sprintf(" and %d fewer", e.Settings.MaxUnavailable)
 	}
@@ -71,14 +71,14 @@ func causes(triggers []api.Cause, now time.Time) *table {
 		gauge, reached, s := none, none, plain
 		if c.Now != nil && c.Limit != nil && *c.Limit > 0 && !c.Off {
 			p := share(*c.Now, *c.Limit)
-			gauge, reached, s = bar(p, barWidth), percent(p), level(p)
+			gauge, reached, s = bar(p, barWidth), Percent(p), level(p)
 		}
 		far.add(gauge, s)
 		part.add(reached, plain)
 		value.add(quantity(c.Now, c.Unit), plain)
 		limit.add(quantity(c.Limit, c.Unit), plain)
 		if c.At != nil {
-			due.add(in(*c.At, now), plain)
+			due.add(In(*c.At, now), plain)
 		} else {
 			due.add(none, plain)
 		}

@@ -19,7 +19,7 @@ func (o Options) fact(b *strings.Builder, label string, s style, text string) {
 
 // gauge writes a fact with a bar before it, where there is room.
 func (o Options) gauge(b *strings.Builder, label string, share float64, s style, text string) {
-	lead := percent(share)
+	lead := Percent(share)
 	if o.Width >= barsFrom {
 		lead = bar(share, barWidth) + " " + strings.Repeat(" ", max(0, 4-len(lead))) + lead
 	}

@@ -42,7 +42,8 @@ func three(f float64) string {
 	return strconv.FormatFloat(f, 'f', digits, 64)
 }
 
-func size(bytes *int64) string {
+// SizeOf is an amount of memory, or a dash where it is not known.
+func SizeOf(bytes *int64) string {
 	if bytes == nil {
 		return none
 	}
@@ -70,6 +71,14 @@ func Span(d time.Duration) string {
 	return two(24*60*60, "d", 60*60, "h")
 }
 
+// took is how long something was, finer where it was short.
+func took(d time.Duration) string {
+	if s := d.Seconds(); s > 0 && s < 10 {
+		return Latency(&s)
+	}
+	return Span(d)
+}
+
 func seconds(s float64) time.Duration {
 	if s >= math.MaxInt64/1e9 {
 		return math.MaxInt64
@@ -77,8 +86,8 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * 1e9)
 }
 
-// latency is a short time with three digits at most: 850us, 12.5ms, 1.25s.
-func latency(s *float64) string {
+// Latency is a short time with three digits at most: 850us, 12.5ms, 1.25s.
+func Latency(s *float64) string {
 	if s == nil {
 		return none
 	}
@@ -91,11 +100,11 @@ func latency(s *float64) string {
 	return three(*s) + "s"
 }
 
-// percent is a share of 0 to 1.
-func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + "%" }
+// Percent is a share of 0 to 1.
+func Percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 0, 64) + "%" }
 
-// rate is a number for each second.
-func rate(perSecond float64) string {
+// Rate is a number for each second.
+func Rate(perSecond float64) string {
 	digits := 1
 	if perSecond >= 100 {
 		digits = 0
@@ -103,8 +112,8 @@ func rate(perSecond float64) string {
 	return strconv.FormatFloat(perSecond, 'f', digits, 64) + "/s"
 }
 
-// count is a number and what is counted, in the plural where it should be.
-func count[N int | int64](n N, what string) string {
+// Count is a number and what is counted, in the plural where it should be.
+func Count[N int | int64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

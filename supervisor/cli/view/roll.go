@@ -20,13 +20,13 @@ func (o Options) roll(b *strings.Builder, r *api.Roll, now time.Time) {
 
 // Progress is a roll in words.
 func Progress(r *api.Roll, now time.Time) string {
-	text := fmt.Sprintf("roll %d: %d of %s replaced", r.ID, r.Replaced, count(r.Total, "worker"))
+	text := fmt.Sprintf("roll %d: %d of %s replaced", r.ID, r.Replaced, Count(r.Total, "worker"))
 	if r.Generation > 0 {
 		text += fmt.Sprintf(" by generation %d", r.Generation)
 	}
 	switch {
 	case r.EndedAt != nil:
-		text += fmt.Sprintf(", %s after %s", r.Result, Span(r.EndedAt.Sub(r.BeganAt)))
+		text += fmt.Sprintf(", %s after %s", r.Result, took(r.EndedAt.Sub(r.BeganAt)))
 	case r.Paused:
 		text += fmt.Sprintf(", PAUSED, began %s ago", Span(now.Sub(r.BeganAt)))
 	default:
@@ -55,7 +55,7 @@ var results = map[string]style{"done": green, "failed": red, "aborted": yellow, 
 func Rolls(rolls *api.Rolls, now time.Time, o Options) string {
 	id := &column{title: "ROLL"}
 	began := &column{title: "BEGAN", rank: 2}
-	took := &column{title: "TOOK", rank: 3}
+	lasted := &column{title: "TOOK", rank: 3}
 	result := &column{title: "RESULT", left: true}
 	replaced := &column{title: "REPLACED", rank: 1}
 	generation := &column{title: "GEN", rank: 4}
@@ -74,7 +74,7 @@ func Rolls(rolls *api.Rolls, now time.Time, o Options) string {
 		}
 		id.add(strconv.Itoa(r.ID), bold)
 		began.add(Span(now.Sub(r.BeganAt))+" ago", plain)
-		took.add(Span(end.Sub(r.BeganAt)), plain)
+		lasted.add(took(end.Sub(r.BeganAt)), plain)
 		result.add(said, results[r.Result])
 		replaced.add(fmt.Sprintf("%d/%d", r.Replaced, r.Total), plain)
 		generation.add(strconv.Itoa(r.Generation), plain)
@@ -91,6 +91,6 @@ func Rolls(rolls *api.Rolls, now time.Time, o Options) string {
 		return "there was no roll yet\n"
 	}
 	var b strings.Builder
-	(&table{columns: []*column{id, began, took, result, replaced, generation, trigger, why}}).write(&b, o)
+	(&table{columns: []*column{id, began, lasted, result, replaced, generation, trigger, why}}).write(&b, o)
 	return b.String()
 }

@@ -74,16 +74,16 @@ func (o Options) memory(b *strings.Builder, s *api.Status) {
 		o.fact(b, "memory", plain, "of all workers together is not known: that of one cannot be read, or was not yet")
 		return
 	}
-	text := size(m.TotalBytes)
+	text := SizeOf(m.TotalBytes)
 	if m.BudgetBytes != nil {
-		text += " of the budget of " + size(m.BudgetBytes)
+		text += " of the budget of " + SizeOf(m.BudgetBytes)
 	}
 	text += ", shared memory counted once"
 	if m.SharingRatio != nil {
-		text += fmt.Sprintf(" (it saves %s)", percent(*m.SharingRatio))
+		text += fmt.Sprintf(" (it saves %s)", Percent(*m.SharingRatio))
 	}
 	if m.LimitBytes != nil {
-		text += fmt.Sprintf("; limit of one worker %s %s", size(m.LimitBytes), m.Metric)
+		text += fmt.Sprintf("; limit of one worker %s %s", SizeOf(m.LimitBytes), m.Metric)
 	}
 	if m.BudgetBytes == nil {
 		o.fact(b, "memory", plain, text)
@@ -105,10 +105,10 @@ func (o Options) container(b *strings.Builder, s *api.Status) {
 		o.fact(b, label, plain, "no memory limit is known")
 		return
 	}
-	text := []string{"limit " + size(c.LimitBytes)}
+	text := []string{"limit " + SizeOf(c.LimitBytes)}
 	add := func(n *int64, what string) {
 		if n != nil {
-			text = append(text, size(n)+" "+what)
+			text = append(text, SizeOf(n)+" "+what)
 		}
 	}
 	add(c.UsageBytes, "used")
@@ -137,15 +137,15 @@ func (o Options) requests(b *strings.Builder, s *api.Status) {
 	if r == nil {
 		return
 	}
-	text := rate(r.PerSecond)
+	text := Rate(r.PerSecond)
 	if r.P50Seconds != nil || r.P99Seconds != nil {
-		text += fmt.Sprintf(", p50 %s, p99 %s", latency(r.P50Seconds), latency(r.P99Seconds))
+		text += fmt.Sprintf(", p50 %s, p99 %s", Latency(r.P50Seconds), Latency(r.P99Seconds))
 	}
 	if r.WindowSeconds > 0 {
 		text += fmt.Sprintf(" (last %s)", Span(seconds(r.WindowSeconds)))
 	}
 	text += fmt.Sprintf("; %d in flight, %d queued, %s; %d so far, %d shed, %d cut",
-		r.InFlight, r.Queued, count(r.Connections, "connection"), r.Total, r.Shed, r.Cut)
+		r.InFlight, r.Queued, Count(r.Connections, "connection"), r.Total, r.Shed, r.Cut)
 	o.fact(b, "requests", plain, text)
 }
 
@@ -169,15 +169,15 @@ func (o Options) cycles(b *strings.Builder, s *api.Status) {
 		if s.Next.Slot != nil {
 			who = fmt.Sprintf("slot %d", *s.Next.Slot)
 		}
-		o.fact(b, "next", plain, fmt.Sprintf("%s %s, %s", who, in(s.Next.At, s.Time), s.Next.Trigger))
+		o.fact(b, "next", plain, fmt.Sprintf("%s %s, %s", who, In(s.Next.At, s.Time), s.Next.Trigger))
 	}
 	for _, t := range slices.Sorted(maps.Keys(s.Paused)) {
 		o.fact(b, "paused", yellow, fmt.Sprintf("%s cycles: %s", t, s.Paused[t]))
 	}
 }
 
-// in is when something will be.
-func in(at, now time.Time) string {
+// In is when something will be.
+func In(at, now time.Time) string {
 	if !at.After(now) {
 		return "now"
 	}

@@ -100,7 +100,7 @@ func TestNumbers(t *testing.T) {
 		"1.00GiB": Size(1023.6 * mib), "-4.20MiB": Size(-4.2 * mib), "8.00EiB": Size(1 << 63),
 		"0s": Span(-time.Hour), "59s": Span(59 * time.Second), "1m": Span(59600 * time.Millisecond), "12m30s": Span(750 * time.Second), "3h": Span(3 * time.Hour),
 		"3h12m": Span(3*time.Hour + 12*time.Minute + 50*time.Second), "4d6h": Span(102 * time.Hour), "106751d23h": Span(1<<63 - 1),
-		"850us": latency(new(850e-6)), "1.00ms": latency(new(.99999e-3)), "12.5ms": latency(new(.0125)), "1.00s": latency(new(.99999)), "1.25s": latency(new(1.25)), "300s": latency(new(300.0)), "-": latency(nil),
+		"850us": Latency(new(850e-6)), "1.00ms": Latency(new(.99999e-3)), "12.5ms": Latency(new(.0125)), "1.00s": Latency(new(.99999)), "1.25s": Latency(new(1.25)), "300s": Latency(new(300.0)), "-": Latency(nil),
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -40,16 +40,16 @@ func workers(s *api.Status, o Options) *table {
 		state.add(w.State, states[w.State])
 		generation.add(strconv.Itoa(w.Generation), plain)
 		up.add(Span(s.Time.Sub(w.StartedAt)), plain)
-		rss.add(size(m.RSSBytes), plain)
-		pss.add(size(m.PSSBytes), plain)
-		private.add(atMost(m), plain)
-		shared.add(sharedPart(m), plain)
-		growth.add(perHour(m), plain)
-		limit.add(until(m.LimitAt, s.Time), urgent(m.LimitAt, s.Time))
-		cpu.add(cores(w.CPU.Cores), plain)
+		rss.add(SizeOf(m.RSSBytes), plain)
+		pss.add(SizeOf(m.PSSBytes), plain)
+		private.add(AtMost(m), plain)
+		shared.add(SharedPart(m), plain)
+		growth.add(PerHour(m), plain)
+		limit.add(Until(m.LimitAt, s.Time), urgent(m.LimitAt, s.Time))
+		cpu.add(Cores(w.CPU.Cores), plain)
 		requests.add(number(w.Requests), plain)
 		flight.add(number(w.InFlight), plain)
-		text, reason := lastCycle(w, s.Time)
+		text, reason := LastCycle(w, s.Time)
 		last.add(text, plain)
 		why.add(reason, plain)
 		sum.add(w)
@@ -61,12 +61,12 @@ func workers(s *api.Status, o Options) *table {
 	t := &table{label: label, columns: []*column{slot, pid, state, generation, up,
 		rss, pss, private, shared, growth, limit, cpu, requests, flight, last, why}}
 	rss.total.text = Size(float64(s.Memory.RSSBytes))
-	pss.total.text = size(s.Memory.TotalBytes)
+	pss.total.text = SizeOf(s.Memory.TotalBytes)
 	private.total.text = Size(float64(s.Memory.PrivateBytes))
 	if s.Memory.SharingRatio != nil {
-		shared.total.text = percent(*s.Memory.SharingRatio)
+		shared.total.text = Percent(*s.Memory.SharingRatio)
 	}
-	cpu.total.text, requests.total.text, flight.total.text = cores(sum.cores), number(sum.requests), number(sum.flight)
+	cpu.total.text, requests.total.text, flight.total.text = Cores(sum.cores), number(sum.requests), number(sum.flight)
 	return t
 }
 
@@ -106,22 +106,24 @@ func positive(n int) string {
 	return strconv.Itoa(n)
 }
 
-// atMost is private memory, with a sign where it is an upper bound.
-func atMost(m *api.Memory) string {
+// AtMost is private memory, with a sign where it is an upper bound.
+func AtMost(m *api.Memory) string {
 	if m.Denied && m.PrivateBytes != nil {
-		return "<" + size(m.PrivateBytes)
+		return "<" + SizeOf(m.PrivateBytes)
 	}
-	return size(m.PrivateBytes)
+	return SizeOf(m.PrivateBytes)
 }
 
-func sharedPart(m *api.Memory) string {
+// SharedPart is how much of what a worker has in memory others have as well.
+func SharedPart(m *api.Memory) string {
 	if m.SharedBytes == nil || m.RSSBytes == nil {
 		return none
 	}
-	return percent(share(float64(*m.SharedBytes), float64(*m.RSSBytes)))
+	return Percent(share(float64(*m.SharedBytes), float64(*m.RSSBytes)))
 }
 
-func perHour(m *api.Memory) string {
+// PerHour is by how much a worker grows.
+func PerHour(m *api.Memory) string {
 	if m.GrowthBytesPerSecond == 0 {
 		return none
 	}
@@ -132,7 +134,8 @@ func perHour(m *api.Memory) string {
 	return text
 }
 
-func until(at *time.Time, now time.Time) string {
+// Until is how long it is to a time.
+func Until(at *time.Time, now time.Time) string {
 	if at == nil {
 		return none
 	}
@@ -150,16 +153,17 @@ func urgent(at *time.Time, now time.Time) style {
 	return plain
 }
 
-func cores(n *float64) string {
+// Cores is a use of CPUs; one of them is 100%.
+func Cores(n *float64) string {
 	if n == nil {
 		return none
 	}
-	return percent(*n)
+	return Percent(*n)
 }
 
-// lastCycle says when and why the worker of a slot was replaced last. One that
+// LastCycle says when and why the worker of a slot was replaced last. One that
 // has just been started says for what, since its slot's cycle is not over.
-func lastCycle(w *api.Worker, now time.Time) (text, why string) {
+func LastCycle(w *api.Worker, now time.Time) (text, why string) {
 	switch c := w.LastCycle; {
 	case w.ReadyAt == nil && w.Trigger != "":
 		return w.Trigger + " now", ""

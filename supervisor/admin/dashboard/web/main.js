@@ -23,9 +23,9 @@ const dirty = { status: false, charts: true, events: true };
 const ranges = new Ranges(byId("ranges"), () => wants("charts"));
 
 // What the frames took, in milliseconds, for who wants to know: tests do.
-const frames = (window.rota = { took: new Float32Array(1024), n: 0 });
+const frames = (window.rota = { took: new Float32Array(1024), n: 0, time: () => drawn, last: () => store.last });
 
-let status, point, asked;
+let status, point, stored, asked;
 let waiting = []; // live points, while the history is asked for
 let drawn = 0; // the pool's time when the charts were drawn last
 
@@ -55,8 +55,10 @@ function frame() {
 function drawCharts() {
   const to = Math.max(store.last, Date.parse(status.time) / 1000);
   drawn = to;
-  slots.draw(to - ranges.seconds, to);
-  traffic.draw(to - ranges.seconds, to);
+  // Of a pool that is younger, there is no more to see.
+  const from = Math.max(to - ranges.seconds, Math.min(store.n ? store.time[0] : to, to - 60));
+  slots.draw(from, to);
+  traffic.draw(from, to);
 }
 
 function eachChart(call) {
@@ -67,18 +69,28 @@ function eachChart(call) {
 function onStatus(s) {
   if (status && s.started_at !== status.started_at) return begin(s);
   if (document.documentElement.dataset.version !== s.version) return location.reload(); // this page is another rota's
-  point = pointOf(s, status);
   status = s;
-  if (loading) waiting.push(point);
-  else store.push(point);
+  note(s);
   wants("status");
   // A chart of a day need not move by a fraction of a pixel.
-  if (Date.parse(s.time) / 1000 - drawn >= ranges.seconds / 800) wants("charts");
+  if (Date.parse(s.time) / 1000 - drawn >= Math.min(ranges.seconds, drawn - store.time[0] || 0) / 800) wants("charts");
+}
+
+// note remembers a status for the charts. One may come soon after another, when
+// something has happened.
+function note(s) {
+  if (stored && Date.parse(s.time) - Date.parse(stored.time) < 900) return;
+  point = pointOf(s, stored);
+  stored = s;
+  if (loading) waiting.push(point);
+  else store.push(point);
 }
 
 // begin listens to a rota that was started anew.
 function begin(s) {
   status = s;
+  stored = null;
+  store.reset();
   events.clear();
   stream.restart();
   load();
@@ -94,16 +106,17 @@ function onEvent(e) {
 
 let loading = false;
 
-// load asks for the history, and puts what came meanwhile behind it.
+// load asks for the history, or for what is missing of it, and puts what came
+// meanwhile behind it.
 async function load() {
   if (loading) return;
   loading = true;
-  const marks = store.marks;
   try {
-    const answer = await fetch("/v1/history", { cache: "no-store" });
+    const since = store.n ? "?since=" + new Date(store.last * 1000).toISOString() : "";
+    const answer = await fetch("/v1/history" + since, { cache: "no-store" });
     if (!answer.ok) throw new Error(answer.statusText);
-    store.load(await answer.json());
-    for (const m of marks) store.mark({ ...m, time: new Date(m.time * 1000).toISOString() });
+    store.add(await answer.json());
+    document.documentElement.dataset.points = store.n;
   } catch {
     // What is there goes on; it is asked for again with the next connection.
   }
@@ -126,6 +139,7 @@ function showConnection() {
   if (!connection) return;
   const e = byId("connection");
   set(e, "data-state", connection);
+  set(document.documentElement, "data-connection", connection);
   if (connection === "live") return text(e, "Live");
   const last = status ? `; what you see is of ${clock(Date.parse(status.time))}` : "";
   text(e, Date.now() - since > 2000 ? `Reconnecting: rota does not answer${last}` : "Reconnecting");

@@ -3,7 +3,7 @@
 
 import { byId, el, set, text } from "./dom.js";
 import { Chart, sizes } from "./chart.js";
-import { between, plural, size, span, tick, time as clock, unknown } from "./format.js";
+import { between, size, tick, time as clock, unknown } from "./format.js";
 import { colors } from "./theme.js";
 
 const roomy = 12; // more slots than these get charts without axes
@@ -78,9 +78,11 @@ export class Slots {
     const state = el("span", { class: "state" });
     const now = el("p", { class: "value" });
     const plot = el("div", { class: "plot", role: "img" });
-    const said = el("p", { class: "said" });
-    const element = el("figure", { class: "card slot", "data-slot": slot }, el("div", { class: "title" }, name, state, now), plot, el("figcaption", {}, said));
-    const card = { slot, element, state, now, plot, said };
+    const said = el("span", { class: "was" });
+    const ahead = el("span", { class: "ahead" });
+    const element = el("figure", { class: "card slot", "data-slot": slot }, el("div", { class: "title" }, name, state, now), plot,
+      el("figcaption", { class: "said" }, said, ahead));
+    const card = { slot, element, state, now, plot, said, ahead };
     this.cards.set(slot, card);
     this.seen.observe(element);
     return card;
@@ -111,12 +113,11 @@ export class Slots {
 
   say(card, s) {
     const { memory: m, last_cycle: last } = card.worker;
-    const parts = [];
-    if (last) parts.push(`${last.trigger === "crash" ? "Crashed" : `Cycled for ${last.trigger}`} ${between(last.at, s.time)} ago`);
-    if (m.growth_bytes_per_second > 0) parts.push(`${size(m.growth_bytes_per_second * 3600)}/h`);
-    if (m.limit_at) parts.push(`limit in ${between(s.time, m.limit_at)}`);
-    text(card.said, parts.join(" · ") || `pid ${card.worker.pid}, up ${between(card.worker.started_at, s.time)}`);
+    text(card.said, last ? `${last.trigger} ${between(last.at, s.time)} ago` : `up ${between(card.worker.started_at, s.time)}`);
     set(card.said, "title", last?.reason || null);
+    const ahead = m.limit_at ? `limit in ${between(s.time, m.limit_at)}` : "";
+    if (this.compact && ahead) text(card.said, ahead); // there is room for one
+    text(card.ahead, this.compact ? "" : ahead);
   }
 
   // draw draws what is in sight.
@@ -162,12 +163,13 @@ export class Slots {
 
   chart(card, rss) {
     const series = [
-      { stroke: () => colors.shared, width: 1, points: { show: false } },
-      { stroke: () => colors.private, fill: () => colors["private-fill"], width: 1.5, points: { show: false } },
+      // What is shared is what the private part, drawn over it, leaves to be seen.
+      { stroke: () => colors.shared, fill: () => colors["shared-under"], width: 1, points: { show: false } },
+      { stroke: () => colors.private, fill: () => colors["private-over"], width: 1.5, points: { show: false } },
     ];
     if (rss) series.push({ stroke: () => colors["ink-2"], width: 1, points: { show: false } });
     return new Chart({
-      element: card.plot, series, bands: [{ series: [1, 2], fill: () => colors["shared-fill"] }],
+      element: card.plot, series,
       compact: this.compact, steps: sizes, write: tick, width: 62, most: () => this.top,
       line: () => this.last.memory.limit_bytes,
       marks: (since) => this.store.marks.filter((m) => m.slot === card.slot && m.time >= since),
@@ -188,6 +190,7 @@ export class Slots {
     if (i == null) return this.say(card, this.last);
     const [x, sum, own] = card.arrays;
     const words = `${clock(x[i] * 1000)}  private ${own[i] == null ? unknown : size(own[i])}, shared ${own[i] == null ? unknown : size(sum[i] - own[i])}`;
+    text(card.ahead, "");
     text(card.said, mark ? `${clock(mark.time * 1000)}  ${mark.trigger}: ${mark.reason || "no reason is known"}` : words);
   }
 

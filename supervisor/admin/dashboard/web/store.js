@@ -44,9 +44,8 @@ export class Store {
     return this.n ? this.time[this.n - 1] : 0;
   }
 
-  // load takes the place of all by an api.History.
-  load(history) {
-    this.reset();
+  // add puts an api.History behind what there is.
+  add(history) {
     for (const p of history.points ?? []) this.push(p);
     for (const m of history.marks ?? []) this.mark(m);
   }

@@ -16,7 +16,7 @@ export class Stream {
 
   open() {
     this.source?.close();
-    const source = (this.source = new EventSource("/v1/events?status=true"));
+    const source = (this.source = new EventSource("/v1/events?status=true" + (this.last ? `&after=${this.last}` : "")));
     this.heard = performance.now();
     source.onopen = () => this.on.opened();
     source.onerror = () => {
@@ -25,7 +25,7 @@ export class Stream {
     };
     source.addEventListener("event", (m) => {
       const e = JSON.parse(m.data);
-      if (e.id <= this.last) return; // begun anew, it tells of all that are kept
+      if (e.id <= this.last) return;
       this.last = e.id;
       this.on.event(e);
     });

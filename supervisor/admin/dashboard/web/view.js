@@ -67,7 +67,7 @@ export function roll(r) {
 export function notices(s) {
   const all = Object.keys(s.paused ?? {}).sort().map((t) => `Cycles for ${t} are paused: ${s.paused[t]}`);
   const kills = s.container.oom_kills;
-  if (kills > 0) all.push(`The kernel has killed for memory: ${plural(kills, "process", "processes")}.`);
+  if (kills > 0) all.push(`The kernel has killed ${plural(kills, "process", "processes")} for memory.`);
   return all;
 }
 
@@ -101,8 +101,8 @@ export function bar(s) {
     b.parts.push({ name, value: size(bytes), x: share(x, end), width: share(bytes, end) });
     x += bytes;
   };
-  add("Workers, private", m.private_bytes);
-  add("Workers, shared", total - m.private_bytes);
+  add("Private", m.private_bytes);
+  add("Shared", total - m.private_bytes);
   add("Other", needed - total);
   add("Page cache", used - needed);
   add("Free", Math.max(0, end - used));
