@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,10 +11,13 @@ import (
 
 func testOutcomes(t *testing.T, cases []simCase) {
 	seeds := simSeeds
-	for _, c := range cases {
+	if raced {
 		// Nothing here runs beside anything else: the race detector has nothing to
 		// find, and takes ten times as long.
-		if os.Getenv("TEST_RACE") != "" || testing.Short() {
+		cases = cases[:1]
+	}
+	for _, c := range cases {
+		if raced || testing.Short() {
 			seeds, c.workers = 1, c.workers[len(c.workers)/2:][:1]
 		}
 		t.Run(c.name, func(t *testing.T) {

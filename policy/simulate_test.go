@@ -401,6 +401,7 @@ func (w *world) recovers() {
 		w.fleet.Roll.Paused = false
 	}
 	w.fleet.Reschedule(w.config)
+	w.settle() // a roll that goes on is planned at once, and nothing else may ever wake Plan
 	for until := w.now.Add(time.Hour); !w.gaveUp && w.step(until); {
 	}
 	if w.gaveUp {

@@ -13,7 +13,7 @@ func TestWork(t *testing.T) {
 	}
 	n := 0
 	worked := Work(func() {
-		for n < 1e8 {
+		for n < 1e7 {
 			n++
 		}
 	})
