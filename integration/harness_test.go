@@ -5,10 +5,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +29,17 @@ const patience = 90 * time.Second
 // binary is rota, and helper the Go server of the examples; both built once.
 var binary, leaky string
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+func TestMain(m *testing.M) {
+	// Before the flags are parsed, so that -parallel has the last word.
+	if err := flag.Set("test.parallel", strconv.Itoa(beside*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
+	os.Exit(build(m))
+}
+
+// beside is how many tests run at once for each processor. Most wait most of the time,
+// for servers that start and for what takes a second by the clock.
+const beside = 3
 
 func build(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "rota-integration-")
@@ -189,11 +201,7 @@ func (p *pool) end() {
 		p.t.Errorf("rota has a data race")
 	}
 	if p.t.Failed() {
-		p.t.Logf("rota's output:\n%s", p.output)
-		for _, e := range p.history() {
-			text, _ := json.Marshal(e)
-			p.t.Logf("%s", text)
-		}
+		p.tell()
 	}
 }
 
