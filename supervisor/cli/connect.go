@@ -66,10 +66,10 @@ func outcome(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(context.Cause(ctx), &with): // before what came of it
+		return with
 	case errors.As(err, &with):
 		return err
-	case errors.As(context.Cause(ctx), &with):
-		return with
 	case errors.As(err, &unreachable):
 		return &ExitError{exitUnreachable, err}
 	case errors.As(err, &refused):
@@ -98,7 +98,7 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// noArguments, and exactly for one, refuse arguments before anything is asked.
+// noArguments and oneArgument refuse arguments before anything is asked.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -111,17 +111,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if hint == "" {
 		hint = fmt.Sprintf(" (see %s --help)", cmd.CommandPath())
 	}
-	return usage(fmt.Errorf("%s: unexpected argument %q%s", cmd.CommandPath(), args[0], hint))
+	return usage(fmt.Errorf("unexpected argument %q%s", args[0], hint))
 }
 
 func oneArgument(what, example string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
+	return func(_ *cobra.Command, args []string) error {
 		switch len(args) {
 		case 1:
 			return nil
 		case 0:
-			return usage(fmt.Errorf("%s: %s is missing, as in %s", cmd.CommandPath(), what, example))
+			return usage(fmt.Errorf("%s is missing, as in %s", what, example))
 		}
-		return usage(fmt.Errorf("%s: unexpected argument %q: one %s at a time, as in %s", cmd.CommandPath(), args[1], what, example))
+		return usage(fmt.Errorf("unexpected argument %q: one %s at a time, as in %s", args[1], what, example))
 	}
 }

@@ -29,9 +29,11 @@ goes on then.`,
 		Example: "  rota roll --wait --timeout 5m\n  rota roll pause\n  rota roll abort\n  rota roll history",
 		Args:    noArguments,
 	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
 		begun, err := o.client.Roll(ctx)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
 		if err := o.tell("roll %d", begun.ID); err != nil || !w.wait {
 			return err
@@ -48,19 +50,14 @@ goes on then.`,
 
 // waitForRoll shows how far a roll is until it has ended.
 func (o *operator) waitForRoll(ctx context.Context, w *waiting, id int) error {
-	ctx, cancel := w.context(ctx)
-	defer cancel()
 	var last api.Roll
-	known, asked := false, time.Now()
+	known := false
 	progress := func(ctx context.Context) (bool, error) {
 		rolls, err := o.client.Rolls(ctx)
 		if err != nil {
 			return false, err
 		}
 		r := findRoll(rolls, id)
-		if r == nil && !known && time.Since(asked) < lag {
-			return false, nil
-		}
 		if r == nil {
 			return false, fmt.Errorf("rota does not know roll %d any more: see rota roll history", id)
 		}

@@ -21,7 +21,7 @@ func Main(args []string) int {
 	}
 	root := newRoot()
 	prepareCompletion(root, args)
-	root.SetArgs(lessFlags(args))
+	root.SetArgs(lessFlags(root, args))
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
 

@@ -9,11 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rota/supervisor"
 	"rota/supervisor/admin/api"
 )
-
-// mostWorkers is what --workers takes as well.
-const mostWorkers = 1000
 
 func newScale() *cobra.Command {
 	w := &waiting{}
@@ -35,17 +33,19 @@ meanwhile, 124 if --timeout has passed: the pool goes on then.`,
 			return usage(err)
 		},
 	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
 		before, err := o.client.Status(ctx)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
 		n := to.of(before.Desired)
-		if n < 1 || n > mostWorkers {
-			return usage(fmt.Errorf("rota scale: that would be %d workers, from %d: want 1 to %d", n, before.Desired, mostWorkers))
+		if n < 1 || n > supervisor.MostWorkers {
+			return usage(fmt.Errorf("that would be %d workers, from %d: want 1 to %d", n, before.Desired, supervisor.MostWorkers))
 		}
 		scaled, err := o.client.Scale(ctx, n)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
 		if err := o.tell("%d workers wanted, %d before", scaled.Workers, scaled.Before); err != nil || !w.wait {
 			return err
@@ -74,8 +74,8 @@ func (a amount) of(now int) int {
 const less = "\u2212"
 
 // lessFlags makes `rota scale -2` what it looks like.
-func lessFlags(args []string) []string {
-	if len(args) == 0 || args[0] != "scale" {
+func lessFlags(root *cobra.Command, args []string) []string {
+	if cmd, _, err := root.Find(args); err != nil || cmd.Name() != "scale" {
 		return args
 	}
 	changed := append([]string{}, args...)
@@ -92,30 +92,25 @@ func parseAmount(text string) (amount, error) {
 	text = strings.Replace(text, less, "-", 1)
 	n, err := strconv.Atoi(text)
 	a := amount{n, strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-")}
-	if err != nil || n > mostWorkers || n < -mostWorkers || !a.relative && n < 1 || a.relative && n == 0 {
-		return amount{}, fmt.Errorf("rota scale: %q is no number of workers: want 1 to %d, or a change like +1 or -1", text, mostWorkers)
+	if err != nil || n > supervisor.MostWorkers || n < -supervisor.MostWorkers || !a.relative && n < 1 || a.relative && n == 0 {
+		return amount{}, fmt.Errorf("%q is no number of workers: want 1 to %d, or a change like +1 or -1", text, supervisor.MostWorkers)
 	}
 	return a, nil
 }
 
 // waitForScale waits until n workers are ready, and no others are left.
 func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since time.Time) error {
-	ctx, cancel := w.context(ctx)
-	defer cancel()
-	ready, seen, asked := -1, false, time.Now()
+	ready := -1
 	settled := func(ctx context.Context) (bool, error) {
 		s, err := o.client.Status(ctx)
 		switch {
 		case err != nil:
 			return false, err
-		case s.Desired != n && !seen && time.Since(asked) < lag:
-			return false, nil
 		case s.Desired != n:
 			return false, fmt.Errorf("%d workers are wanted now: somebody else has scaled the pool", s.Desired)
 		case s.Phase == api.PhaseStopping:
 			return false, fmt.Errorf("the pool is stopping")
 		}
-		seen = true
 		if s.Ready != ready {
 			ready = s.Ready
 			if err := o.tell("%d of %d ready", s.Ready, n); err != nil {
