@@ -162,11 +162,8 @@ func decode(r *http.Request, into any, needed bool) error {
 	bad := func(code int, format string, args ...any) error {
 		return &api.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 	}
-	body, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
+	body, err := io.ReadAll(r.Body) // guard has seen to its length
 	switch {
-	case errors.As(err, &large):
-		return bad(http.StatusRequestEntityTooLarge, "the body is too large: %d bytes are allowed", large.Limit)
 	case err != nil:
 		return bad(http.StatusRequestTimeout, "cannot read the body: it did not come in time, or not whole")
 	case len(body) == 0 && !needed:
