@@ -17,12 +17,12 @@ func newCycle() *cobra.Command {
 	cmd := newOperator(&cobra.Command{
 		Use:   "cycle SLOT [flags]",
 		Short: "replace one worker of a running pool",
-		Long: `rota cycle replaces the worker of a slot: a fresh one starts, and once it is ready
-the old one drains and ends. With --wait it ends with 0 once that is over, 1 if
-the fresh worker did not get ready and the old one stays, 124 if --timeout has
-passed: the cycle goes on then.`,
-		Example: "  rota cycle 2\n  rota cycle 0 --wait --timeout 1m",
-		Args:    slotArgument(&slot, "rota cycle 2"),
+		Long: `rota cycle replaces the worker of a slot: a fresh one starts, and once it is
+ready the old one drains and ends. With --wait it ends with 0 once that is over,
+1 if the fresh worker did not get ready and the old one stays, 124 if --timeout
+has passed: the cycle goes on then.`,
+		Example: "  rota cycle 0\n  rota cycle 1 --wait --timeout 1m",
+		Args:    slotArgument(&slot, "rota cycle 0"),
 	}, func(ctx context.Context, o *operator, _ []string) error {
 		ctx, cancel := w.context(ctx)
 		defer cancel()

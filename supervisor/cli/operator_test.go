@@ -89,10 +89,10 @@ func TestWrongArguments(t *testing.T) {
 		"roll --timeout 5s":          `--timeout is for --wait: add that`,
 		"roll --wait --timeout 0":    `invalid argument "0" for "--timeout" flag: "0" is no time at all (want 90s, 12h or 1w2d) (see rota roll --help)`,
 		"roll abort 4":               `unexpected argument "4" (see rota roll abort --help)`,
-		"cycle":                      `SLOT is missing, as in rota cycle 2`,
-		"cycle one":                  `"one" is no slot: want its number, from 0, as in rota cycle 2 (see rota status)`,
-		"cycle 1 2":                  `unexpected argument "2": one SLOT at a time, as in rota cycle 2`,
-		"explain -- -1":              `"-1" is no slot: want its number, from 0, as in rota explain 2 (see rota status)`,
+		"cycle":                      `SLOT is missing, as in rota cycle 0`,
+		"cycle one":                  `"one" is no slot: want its number, from 0, as in rota cycle 0 (see rota status)`,
+		"cycle 1 2":                  `unexpected argument "2": one SLOT at a time, as in rota cycle 0`,
+		"explain -- -1":              `"-1" is no slot: want its number, from 0, as in rota explain 0 (see rota status)`,
 		"scale":                      `the number of workers is missing, as in rota scale 6`,
 		"scale 0":                    `"0" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
 		"scale 1001":                 `"1001" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
@@ -246,7 +246,7 @@ func TestNoAnswerInTime(t *testing.T) {
 	for _, line := range []string{"roll", "cycle 0", "scale 3"} {
 		f := newFakePool(t)
 		f.silent = make(chan struct{})
-		code, out, said := f.rota(strings.Fields(line+" --wait --timeout 50ms")...)
+		code, out, said := f.rota(strings.Fields(line + " --wait --timeout 50ms")...)
 		close(f.silent)
 		if code != 124 || out != "" || said != "rota: no answer within 50ms: what was asked for may have begun (see rota status)\n" {
 			t.Errorf("%s: code %d, %s%s", line, code, out, said)

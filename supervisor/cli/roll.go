@@ -41,10 +41,11 @@ goes on then.`,
 		return o.waitForRoll(ctx, w, begun.ID)
 	})
 	w.add(cmd, "every worker is replaced")
-	cmd.AddCommand(newRollStatus(), newRollHistory(),
+	cmd.AddCommand(newRollStatus(),
 		changeRoll("pause", "begin no more cycles of the roll under way", (*api.Client).PauseRoll),
 		changeRoll("resume", "go on with a roll that was paused", (*api.Client).ResumeRoll),
-		changeRoll("abort", "end the roll under way; workers that were replaced stay so", (*api.Client).AbortRoll))
+		changeRoll("abort", "end the roll under way; who was replaced stays so", (*api.Client).AbortRoll),
+		newRollHistory())
 	return cmd
 }
 
@@ -98,7 +99,7 @@ func findRoll(rolls *api.Rolls, id int) *api.Roll {
 
 func newRollStatus() *cobra.Command {
 	return newOperator(&cobra.Command{
-		Use: "status [flags]", Short: "show how far the roll under way is, or how the last one ended",
+		Use: "status [flags]", Short: "show how far the roll is, or how the last one ended",
 		Example: "  rota roll status", Args: noArguments,
 	}, func(ctx context.Context, o *operator, _ []string) error {
 		rolls, err := o.client.Rolls(ctx)

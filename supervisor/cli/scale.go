@@ -19,11 +19,11 @@ func newScale() *cobra.Command {
 	cmd := newOperator(&cobra.Command{
 		Use:   "scale N|+N|-N [flags]",
 		Short: "change the number of workers of a running pool",
-		Long: `rota scale changes the number of workers, to N or by it. It stays so until --workers
-itself is changed or rota starts anew. With --wait it ends with 0 once so many
-are ready and those too many have gone, 1 if another number was asked for
-meanwhile, 124 if --timeout has passed: the pool goes on then.`,
-		Example: "  rota scale 6\n  rota scale +1 --wait\n  rota scale -2",
+		Long: `rota scale changes the number of workers, to N or by it. It stays so until
+--workers itself is changed or rota starts anew. With --wait it ends with 0 once
+so many are ready and those too many have gone, 1 if another number was asked
+for meanwhile, 124 if --timeout has passed: the pool goes on then.`,
+		Example: "  rota scale 6\n  rota scale +1 --wait\n  rota scale -1",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneArgument("the number of workers", "rota scale 6")(cmd, args); err != nil {
 				return err

@@ -35,7 +35,7 @@ TO LIMIT when it will be at the pool's limit if it goes on growing. Columns that
 have no room are left out, the least important first; -o wide has them all.
 
 It ends with 0 if all workers are ready, 3 if not, 4 if no pool answers.`,
-		Example: "  rota status\n  rota status --watch 5s\n  rota status -o json | jq .workers[].memory.private_bytes",
+		Example: "  rota status\n  rota status --watch 5s\n  rota status -o json | jq '.workers[].memory.private_bytes'",
 		Args: func(cmd *cobra.Command, args []string) error {
 			// A flag with a value of its own leaves that of --watch 5s behind.
 			if len(args) == 1 && watch > 0 && (spanValue{&watch}).Set(args[0]) == nil {
