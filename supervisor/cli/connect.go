@@ -16,15 +16,6 @@ import (
 	"rota/supervisor/cli/view"
 )
 
-// Exit codes of the commands that ask a running pool. What timeout(1) and shells
-// have codes for has theirs.
-const (
-	exitRefused     = 1   // the pool cannot do it, or what was asked for has failed
-	exitDegraded    = 3   // not all workers are ready
-	exitUnreachable = 4   // no pool answers
-	exitTimedOut    = 124 // --timeout has passed
-)
-
 // operator is a command that asks a running pool.
 type operator struct {
 	control string // --control
@@ -88,7 +79,7 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-signals:
-			cancel(&ExitError{128 + int(sig.(syscall.Signal)), errors.New("")})
+			cancel(&ExitError{exitSignal + int(sig.(syscall.Signal)), errors.New("")})
 		case <-ctx.Done():
 		}
 	}()
