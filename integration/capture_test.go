@@ -184,8 +184,8 @@ func TestCaptureThatFails(t *testing.T) {
 				next("cycle done")
 			})
 			failed := c.awaitKind("capture failed", 1)
-			if failed.str("status") != f.status || failed.str("detail") != f.detail {
-				t.Errorf("failed with %q, %q; want %q, %q", failed.str("status"), failed.str("detail"), f.status, f.detail)
+			if failed.str("status") != f.status || failed.str("message") != f.detail {
+				t.Errorf("failed with %q, %q; want %q, %q", failed.str("status"), failed.str("message"), f.status, f.detail)
 			}
 			c.order(failed.num("pid"), "capture began", "capture failed", "worker stopping", "cycle done")
 			if n := scrape(t, c.pool)[`rota_captures_total{result="failed"}`]; n < 1 {
@@ -215,8 +215,8 @@ func TestCaptureThatHangs(t *testing.T) {
 		next("cycle done")
 	})
 	failed := c.awaitKind("capture failed", 1)
-	if want := "not over within the capture timeout of 500ms"; failed.str("detail") != want {
-		t.Errorf("%q, want %q", failed.str("detail"), want)
+	if want := "not over within the capture timeout of 500ms"; failed.str("message") != want {
+		t.Errorf("%q, want %q", failed.str("message"), want)
 	}
 	c.order(failed.num("pid"), "capture began", "worker stopping", "capture failed")
 	c.oneAtATime()
@@ -307,8 +307,8 @@ func TestCaptureOfAWorkerThatCrashes(t *testing.T) {
 		if e := next("worker exited"); e.str("exit") != "crash" {
 			t.Errorf("the worker's end counts as %q", e.str("exit"))
 		}
-		if e := next("capture failed"); e.str("detail") != "the worker has ended" {
-			t.Errorf("the capture failed since %q", e.str("detail"))
+		if e := next("capture failed"); e.str("message") != "the worker has ended" {
+			t.Errorf("the capture failed since %q", e.str("message"))
 		}
 	})
 	proveEnd(t, c.pool, 2)

@@ -170,8 +170,8 @@ func TestAddressHeldByAnOrphan(t *testing.T) {
 	// Without --listen it is the worker that finds out.
 	next := site.start([]string{"-w", "1"})
 	next.awaitText("a worker asked for " + site.addr + ": " + who)
-	if e := next.awaitKind("start failed", 1); !strings.Contains(e.str("detail"), who) {
-		t.Errorf("%q does not say %q", e.str("detail"), who)
+	if e := next.awaitKind("start failed", 1); !strings.Contains(e.str("message"), who) {
+		t.Errorf("%q does not say %q", e.str("message"), who)
 	}
 	if code := next.wait(); code != 1 {
 		t.Errorf("exit code %d, want the program's 1", code)

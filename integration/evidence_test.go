@@ -93,7 +93,7 @@ func TestEvidence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%s: %d bytes after %s", filepath.Base(files[0]), len(data), done.str("took"))
+			t.Logf("%s: %d bytes after %v seconds", filepath.Base(files[0]), len(data), done["seconds"])
 			r.check(t, data)
 			proveEnd(t, c.pool, 2)
 		})

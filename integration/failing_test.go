@@ -43,8 +43,8 @@ func TestNeverReady(t *testing.T) {
 			}
 			failed := p.of("start failed")
 			for _, e := range failed {
-				if !strings.Contains(e.str("detail"), c.story) {
-					t.Errorf("%q does not say %q", e.str("detail"), c.story)
+				if !strings.Contains(e.str("message"), c.story) {
+					t.Errorf("%q does not say %q", e.str("message"), c.story)
 				}
 			}
 			if len(failed) != 3 {

@@ -46,7 +46,7 @@ func TestReadyOverHTTP(t *testing.T) {
 	}
 	p.signal(syscall.SIGHUP)
 	failed := p.awaitKind("start failed", 1)
-	if want := "/healthz answered 503"; !strings.Contains(failed.str("detail"), want) {
+	if want := "/healthz answered 503"; !strings.Contains(failed.str("message"), want) {
 		t.Errorf("%v does not say %q", failed, want)
 	}
 	if e := p.awaitKind("worker stopping", 1); !strings.Contains(e.str("reason"), "start timeout") || !strings.Contains(e.str("reason"), "/healthz answered 503") {
@@ -92,7 +92,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.connect(os.environ["NOTIFY_SOCKET"])
 s.send(b"READY=1")
 time.sleep(60)`))
-	if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("detail"), "said READY=1, but there is no port") {
+	if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("message"), "said READY=1, but there is no port") {
 		t.Errorf("reported as %v", e)
 	}
 }
@@ -158,8 +158,8 @@ func TestWorkerThatSpeaksTLS(t *testing.T) {
 				command(t, strconv.Itoa(freePort(t)), certificate(t))...), quiet(t))
 			failed := p.awaitKind("start failed", 1)
 			for _, want := range []string{"speaks TLS", "--accept shared"} {
-				if !strings.Contains(failed.str("detail"), want) {
-					t.Errorf("%q does not say %q", failed.str("detail"), want)
+				if !strings.Contains(failed.str("message"), want) {
+					t.Errorf("%q does not say %q", failed.str("message"), want)
 				}
 			}
 			if e := p.awaitKind("worker stopping", 1); strings.Contains(e.str("reason"), "start timeout") {

@@ -89,14 +89,14 @@ func (m *matrix) write(more string) {
 	for i, arg := range m.command {
 		quoted[i] = strconv.Quote(arg)
 	}
-	put(m.t, m.config, fmt.Sprintf("command: [%s]\nworkers: %d\nsample-interval: 100ms\nmemory-samples: 2\nmin-uptime: 0s\n%s",
-		strings.Join(quoted, ", "), matrixWorkers, more), 0o600)
+	put(m.t, m.config, fmt.Sprintf("command: [%s]\nworkers: %d\nsample-interval: 100ms\nmemory-samples: 2\nmin-uptime: 0s\nstop-timeout: %s\n%s",
+		strings.Join(quoted, ", "), matrixWorkers, patience, more), 0o600)
 }
 
 // set changes the pool's settings, and waits until they have taken effect.
 func (m *matrix) set(more string) {
 	m.t.Helper()
-	changed := func(e event) bool { return e.is("configuration read again") && e.str("detail") == m.config+" changed" }
+	changed := func(e event) bool { return e.is("configuration read again") && e.str("message") == m.config+" changed" }
 	before := m.have(changed)
 	m.write(more)
 	m.await("the settings to change", before+1, changed)

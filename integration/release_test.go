@@ -28,12 +28,12 @@ func TestBrokenRelease(t *testing.T) {
 			release(broken)
 			p.signal(syscall.SIGHUP)
 			failed := p.awaitKind("roll failed", 1)
-			if failed.str("@level") != "error" || !strings.Contains(failed.str("detail"), "going on with generation 1") {
+			if failed.str("@level") != "error" || !strings.Contains(failed.str("message"), "going on with generation 1") {
 				t.Errorf("reported as %v", failed)
 			}
 			if name == "ends" {
 				p.awaitWith("start failed", "status", "exit code 3", 1)
-			} else if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("detail"), "it bound no TCP port") {
+			} else if e := p.awaitKind("start failed", 1); !strings.Contains(e.str("message"), "it bound no TCP port") {
 				t.Errorf("reported as %v", e)
 			}
 			p.metric(`rota_rolls_total{result="failed",trigger="generation"}`, 1)

@@ -67,8 +67,8 @@ func TestReloadSettings(t *testing.T) {
 			reloaded := func() {
 				t.Helper()
 				reloads++
-				if e := p.awaitKind("configuration read again", reloads); e.str("detail") != path+" changed" {
-					t.Errorf("the cause is %q", e.str("detail"))
+				if e := p.awaitKind("configuration read again", reloads); e.str("message") != path+" changed" {
+					t.Errorf("the cause is %q", e.str("message"))
 				}
 			}
 
@@ -76,8 +76,8 @@ func TestReloadSettings(t *testing.T) {
 			reloaded()
 			write(3, "2GiB")
 			reloaded()
-			if e := p.awaitKind("pool scaled", 1); e.str("detail") != "3 workers wanted, 2 before" {
-				t.Errorf("scaled %q", e.str("detail"))
+			if e := p.awaitKind("pool scaled", 1); e.str("message") != "3 workers wanted, 2 before" {
+				t.Errorf("scaled %q", e.str("message"))
 			}
 			p.awaitKind("worker ready", 3)
 			p.isHealth("/healthz", 200, "ok")
@@ -233,8 +233,8 @@ func TestReloadByHangup(t *testing.T) {
 	p.awaitKind("pool ready", 1)
 	before := p.workers()
 	p.signal(syscall.SIGHUP)
-	p.awaitWith("configuration read again", "detail", "SIGHUP", 1)
-	if e := p.awaitKind("roll done", 1); e.str("detail") != "replaced 2 workers" {
+	p.awaitWith("configuration read again", "message", "SIGHUP", 1)
+	if e := p.awaitKind("roll done", 1); e.str("message") != "replaced 2 workers" {
 		t.Errorf("the roll ended with %v", e)
 	}
 	for slot, pid := range p.workers() {
@@ -244,13 +244,13 @@ func TestReloadByHangup(t *testing.T) {
 	}
 	write("moin")
 	p.signal(syscall.SIGHUP)
-	p.awaitWith("configuration read again", "detail", "SIGHUP", 2)
+	p.awaitWith("configuration read again", "message", "SIGHUP", 2)
 	p.awaitKind("roll done", 2)
 	if got := site.ask("/"); !strings.Contains(got, "generation=3 greeting=moin") {
 		t.Errorf("answered %q, want the new greeting", got)
 	}
 	// That the file has changed is noticed once more, and no reason to act.
-	p.awaitWith("configuration read again", "detail", path+" changed", 1)
+	p.awaitWith("configuration read again", "message", path+" changed", 1)
 	p.signal(syscall.SIGTTIN)
 	p.awaitKind("pool scaled", 1)
 	if n := p.count("roll began"); n != 2 {

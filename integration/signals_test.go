@@ -95,7 +95,7 @@ func TestHangupRolls(t *testing.T) {
 	before := p.workers()
 	p.signal(syscall.SIGHUP)
 	done := p.awaitKind("roll done", 1)
-	if want := "replaced 3 workers"; done.str("detail") != want || done.str("trigger") != "generation" {
+	if want := "replaced 3 workers"; done.str("message") != want || done.str("trigger") != "generation" {
 		t.Errorf("the roll ended with %v, want %q", done, want)
 	}
 	after := p.workers()
@@ -121,8 +121,8 @@ func TestOneMoreOneFewer(t *testing.T) {
 	first := p.workers()[0]
 	scaled := func(n int, want string) {
 		t.Helper()
-		if e := p.awaitKind("pool scaled", n); e.str("detail") != want {
-			t.Fatalf("scaled %q, want %q", e.str("detail"), want)
+		if e := p.awaitKind("pool scaled", n); e.str("message") != want {
+			t.Fatalf("scaled %q, want %q", e.str("message"), want)
 		}
 	}
 	p.signal(syscall.SIGTTIN)

@@ -36,6 +36,7 @@ type simulation struct {
 	scenario
 	random *rand.Rand
 	next   uint64 // id of an event or a worker
+	hangUp func() // on all clients
 
 	mu      sync.Mutex
 	status  api.Status
@@ -228,6 +229,7 @@ func (m *simulation) serve(t testing.TB) string {
 	})
 	mux.HandleFunc("GET /v1/events", m.stream)
 	server := httptest.NewServer(mux)
+	m.hangUp = server.CloseClientConnections
 	t.Cleanup(server.CloseClientConnections)
 	t.Cleanup(server.Close)
 	return server.URL
@@ -243,6 +245,7 @@ func (m *simulation) stream(w http.ResponseWriter, r *http.Request) {
 	m.mu.Unlock()
 	defer m.leave(c)
 	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprint(w, "retry: 100\n\n")
 	for _, e := range missed {
 		if e.ID > last {
 			deliver(w, message{api.StreamEvent, e.ID, e})

@@ -17,7 +17,7 @@ func TestVerdict(t *testing.T) {
 	t.Parallel()
 	const kib = 64
 	verdictOf := func(e event) string {
-		kind, _, _ := strings.Cut(e.str("detail"), ":")
+		kind, _, _ := strings.Cut(e.str("message"), ":")
 		return kind
 	}
 	leaks := func(e event) bool { return e.is("verdict") && verdictOf(e) == "leak" }
@@ -45,7 +45,7 @@ func TestVerdict(t *testing.T) {
 		p, stop := run(t, kib)
 		defer stop()
 		e := p.await("a leak to be called one", 1, leaks)
-		t.Log(e.str("detail"))
+		t.Log(e.str("message"))
 		p.await("more lives to measure it", 8, func(e event) bool { return e.is("cycle done") && e.str("trigger") == "memory" })
 		values := scrape(t, p)
 		if values[`rota_memory_verdict{verdict="leak"}`] != 1 {

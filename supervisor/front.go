@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"fmt"
 	"net"
 	"time"
 
@@ -16,7 +17,13 @@ func (s *Supervisor) makeFront() {
 	s.sockets.KeepPrivate()
 	s.front = front.New(s.config.Front, front.Hooks{
 		Answered: s.options.Answered,
-		Spent:    func(id uint64) { s.post(spent{id}) },
+		Refused:  s.options.Refused,
+		Short: func(err error) {
+			s.post(asked{func() {
+				s.event(Event{Kind: Warning, Message: fmt.Sprintf("cannot accept clients: %v; they wait (raise the limit of open files, ulimit -n, if it is that)", err)})
+			}})
+		},
+		Spent: func(id uint64) { s.post(spent{id}) },
 	})
 	s.clientsGone = make(chan struct{})
 }

@@ -38,6 +38,8 @@ type Options struct {
 	// Answered is called for each request that is over, from many goroutines;
 	// must not block. Only a front knows of requests.
 	Answered func(front.Answer)
+	// Refused is called likewise for each that could not be read, so that it has no Request.
+	Refused func(front.Answer)
 }
 
 // Supervisor runs one pool.
@@ -286,6 +288,9 @@ func (s *Supervisor) event(e Event) {
 	e.Ready, e.Desired, e.Alive = s.fleet.Count(policy.Ready), s.fleet.Desired, len(s.fleet.Workers)
 	if w := s.fleet.Find(e.Worker); w != nil {
 		e.Slot, e.Generation = w.Slot, w.Generation
+		if e.Trigger == "" && (e.Kind == WorkerStopping || e.Kind == WorkerKilled) {
+			e.Trigger = w.Leaving // what began before goes on
+		}
 	}
 	if p := s.processes[e.Worker]; p != nil {
 		e.PID, e.Slot, e.Generation = p.pid, p.slot, p.generation

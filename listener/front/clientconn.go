@@ -24,7 +24,8 @@ const stallParts = 4
 // clientListener wraps what it accepts into a clientConn.
 type clientListener struct {
 	net.Listener
-	writeStall, bodyStall time.Duration // 0 for the usual
+	writeStall, bodyStall time.Duration                // 0 for the usual
+	refused               func(c net.Conn, status int) // see refusal
 }
 
 func (l *clientListener) Accept() (net.Conn, error) {
@@ -32,7 +33,7 @@ func (l *clientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{Conn: conn, framing: newFraming(), writeStall: writeStall, bodyStall: bodyStall}
+	c := &clientConn{Conn: conn, framing: newFraming(), writeStall: writeStall, bodyStall: bodyStall, refused: l.refused}
 	if l.writeStall > 0 {
 		c.writeStall = l.writeStall
 	}
@@ -52,6 +53,7 @@ type clientConn struct {
 	framing framing
 	failed  error // what every Read returns from here on
 	tunnel  atomic.Bool
+	refused func(c net.Conn, status int) // nil once it was
 
 	writeStall, bodyStall time.Duration
 
@@ -153,6 +155,10 @@ func (c *clientConn) discard() (int, error) {
 func (c *clientConn) Write(p []byte) (n int, err error) {
 	if c.tunnel.Load() {
 		return c.Conn.Write(p)
+	}
+	if code := refusal(p); code != 0 && c.refused != nil {
+		c.refused(c.Conn, code)
+		c.refused = nil
 	}
 	for idle := 0; ; {
 		c.armWrite()

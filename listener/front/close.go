@@ -56,6 +56,7 @@ type socket struct {
 	net.Listener
 	ours  bool
 	ended chan struct{} // closed when it accepts no more
+	short func(error)
 }
 
 // stop makes Accept return what is in the queue, and then end.
@@ -85,7 +86,19 @@ func (s *socket) Accept() (net.Conn, error) {
 			close(s.ended)
 			return nil, http.ErrServerClosed
 		}
+		s.short(err)
 		<-time.After(acceptPause)
+	}
+}
+
+// shortPause is how often it is told that clients cannot be accepted.
+const shortPause = time.Minute
+
+// short tells why clients wait in the queue although rota would take them.
+func (f *Front) short(err error) {
+	last, now := f.lacked.Load(), time.Now().UnixNano()
+	if f.hooks.Short != nil && now-last >= int64(shortPause) && f.lacked.CompareAndSwap(last, now) {
+		f.hooks.Short(err)
 	}
 }
 

@@ -67,7 +67,12 @@ func clientOf(r *http.Request) string {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
 		return "" // whatever it has bound its own end to
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return hostOf(r.RemoteAddr)
+}
+
+// hostOf is the address in one with a port; empty if there is none.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return ""
 	}

@@ -20,6 +20,8 @@ import (
 // Hooks is what the front tells.
 type Hooks struct {
 	Answered func(Answer)    // a request is over; called from its own goroutine, which it must not hold up
+	Refused  func(Answer)    // a request could not be read; the Answer has none. From a goroutine that it must not hold up
+	Short    func(error)     // clients cannot be accepted for want of descriptors or memory; told once a minute at most
 	Spent    func(id uint64) // a worker has had Config.MaxRequests requests; told once, from a goroutine of its own
 }
 
@@ -34,6 +36,7 @@ type Front struct {
 	bodies   atomic.Int64 // bytes of request bodies that are held in memory
 	clients  clients
 	closing  atomic.Bool
+	lacked   atomic.Int64 // when Hooks.Short was last called, in nanoseconds since the epoch
 	ballast  []byte
 
 	mu      sync.Mutex
@@ -50,6 +53,9 @@ func New(c Config, hooks Hooks) *Front {
 	f := &Front{hooks: hooks, retries: newBudget(), log: log.New(io.Discard, "", 0), ballast: make([]byte, ballast)}
 	if f.hooks.Answered == nil {
 		f.hooks.Answered = func(Answer) {}
+	}
+	if f.hooks.Refused == nil {
+		f.hooks.Refused = func(Answer) {}
 	}
 	f.dispatch.spent = hooks.Spent
 	if f.dispatch.spent == nil {
@@ -96,11 +102,11 @@ func (f *Front) Listen(fd int, ours bool) error {
 	if unixListener, ok := l.(*net.UnixListener); ok {
 		unixListener.SetUnlinkOnClose(false) // the file is the holder's
 	}
-	s := &socket{Listener: l, ours: ours, ended: make(chan struct{})}
+	s := &socket{Listener: l, ours: ours, ended: make(chan struct{}), short: f.short}
 	f.mu.Lock()
 	f.sockets = append(f.sockets, s)
 	f.mu.Unlock()
-	go func() { _ = f.server.Serve(&clientListener{Listener: s}) }() // it ends when the socket is closed
+	go func() { _ = f.server.Serve(&clientListener{Listener: s, refused: f.refused}) }() // it ends when the socket is closed
 	return nil
 }
 

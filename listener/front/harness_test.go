@@ -36,6 +36,8 @@ type rig struct {
 	socket  *os.File // as rota holds it: open for as long as the front lives
 	answers chan told
 	spent   chan uint64
+	refused chan front.Answer
+	short   atomic.Int64
 	clients []net.Conn
 	ids     []uint64
 	closed  bool
@@ -77,7 +79,7 @@ func startOn(t testing.TB, network, addr string, changes ...func(*front.Config))
 	}
 	r := &rig{
 		TB: t, network: network, addr: ln.Addr().String(),
-		answers: make(chan told, 1<<16), spent: make(chan uint64, 1<<10),
+		answers: make(chan told, 1<<16), spent: make(chan uint64, 1<<10), refused: make(chan front.Answer, 1<<16),
 	}
 	r.before = goroutines()
 	if unix, ok := ln.(*net.UnixListener); ok {
@@ -88,7 +90,7 @@ func startOn(t testing.TB, network, addr string, changes ...func(*front.Config))
 		t.Fatal(err)
 	}
 	ln.Close() // the copy lives
-	r.front = front.New(c, front.Hooks{Answered: r.answered, Spent: func(id uint64) { r.spent <- id }})
+	r.front = front.New(c, front.Hooks{Answered: r.answered, Refused: r.refusal, Short: func(error) { r.short.Add(1) }, Spent: func(id uint64) { r.spent <- id }})
 	t.Cleanup(r.stop)
 	if err := r.front.Listen(int(r.socket.Fd()), true); err != nil {
 		t.Fatalf("the front cannot listen: %s", err)
@@ -105,6 +107,13 @@ func (r *rig) answered(a front.Answer) {
 	}
 	kept.Request = nil
 	r.answers <- kept
+}
+
+func (r *rig) refusal(a front.Answer) {
+	if a.Request != nil {
+		r.Errorf("a refusal of a request: %+v", a)
+	}
+	r.refused <- a
 }
 
 // stop closes the front, after which nothing of it may be left.

@@ -69,6 +69,7 @@ var poolWide = []family{
 	{"rota_workers", "Workers, by what they are doing.", "state"},
 	{"rota_workers_desired", "Workers that are wanted ready.", ""},
 	{"rota_roll_in_progress", "1 while all workers are being replaced, one after another.", ""},
+	{"rota_roll_paused", "1 while that goes on with no further worker, since an operator has paused it.", ""},
 	{"rota_sample_duration_seconds", "What the last look at the workers' memory took.", ""},
 	{"rota_listener_accept_queue_length", "Connections that wait to be accepted.", "listener"},
 	{"rota_listener_accept_queue_limit", "Connections that may wait to be accepted.", "listener"},
@@ -131,6 +132,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge("rota_workers_desired", float64(st.Desired))
 	gauge("rota_roll_in_progress", truth(st.Rolls.Current != nil))
+	gauge("rota_roll_paused", truth(st.Rolls.Current != nil && st.Rolls.Current.Paused))
 	gauge("rota_sample_duration_seconds", st.SampleDuration.Seconds())
 	counts := map[policy.State]int{}
 	for _, w := range st.Workers {

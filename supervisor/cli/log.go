@@ -16,6 +16,7 @@ import (
 type log struct {
 	hclog.Logger
 	file *logFile // nil for standard error
+	json bool
 }
 
 func openLog(level, format, path string) (*log, error) {
@@ -30,7 +31,7 @@ func openLog(level, format, path string) (*log, error) {
 	}
 	return &log{hclog.New(&hclog.LoggerOptions{
 		Name: "rota", Level: hclog.LevelFromString(level), JSONFormat: format == "json", Output: out,
-	}), file}, nil
+	}), file, format == "json"}, nil
 }
 
 func (l *log) warn(text string)               { l.Logger.Warn(text) }
@@ -45,9 +46,21 @@ func (l *log) reopen() error {
 	return l.file.open()
 }
 
-// event writes an event with those of its fields that mean something.
+// event writes an event with those of its fields that mean something. In JSON they
+// are named, and measured, as an api.Event's: seconds and bytes are numbers.
 func (l *log) event(e supervisor.Event) {
-	var args []any
+	level, text := hclog.LevelFromString(string(e.Level())), string(e.Kind)
+	switch e.Kind {
+	case supervisor.Warning:
+		l.Log(level, e.Message)
+		return
+	case supervisor.Note:
+		text, e.Message = e.Message, ""
+	}
+	l.Log(level, text, l.fields(&e)...)
+}
+
+func (l *log) fields(e *supervisor.Event) (args []any) {
 	add := func(name string, value any, is bool) {
 		if is {
 			args = append(args, name, value)
@@ -63,22 +76,20 @@ func (l *log) event(e supervisor.Event) {
 	add("status", e.Status, e.Status != "")
 	add("cut", e.Cut, e.Cut != 0)
 	add("cut_upgrades", e.CutUpgrades, e.CutUpgrades != 0)
-	add("took", e.Duration.Round(time.Millisecond).String(), e.Duration > 0)
 	add("path", e.Path, e.Path != "")
-	add("size", formatSize(e.Bytes), e.Path != "")
-	said := e.Kind == supervisor.Warning || e.Kind == supervisor.Note
-	add("detail", e.Message, e.Message != "" && !said)
+	if l.json {
+		add("seconds", e.Duration.Seconds(), e.Duration > 0)
+		add("bytes", e.Bytes, e.Path != "")
+		add("message", e.Message, e.Message != "")
+	} else {
+		add("took", e.Duration.Round(time.Millisecond).String(), e.Duration > 0)
+		add("size", formatSize(e.Bytes), e.Path != "")
+		add("detail", e.Message, e.Message != "")
+	}
 	add("ready", e.Ready, true)
 	add("desired", e.Desired, true)
 	add("alive", e.Alive, true)
-	level, text := hclog.LevelFromString(string(e.Level())), string(e.Kind)
-	switch e.Kind {
-	case supervisor.Warning:
-		text, args = e.Message, nil
-	case supervisor.Note:
-		text = e.Message
-	}
-	l.Log(level, text, args...)
+	return args
 }
 
 // logFile is a file that can be opened anew while it is written to.

@@ -94,6 +94,11 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 			access.answered(a)
 			failures.answered(a)
 		},
+		Refused: func(a front.Answer) {
+			metrics.Answered(a)
+			recorder.Answered(a)
+			access.answered(a)
+		},
 		Stdout: int(os.Stdout.Fd()),
 		Stderr: int(os.Stderr.Fd()),
 	})
@@ -120,7 +125,9 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	go access.watch(ctx, sv.log.warn)
 	sv.watchFiles(ctx, settings)
 	// The pool is ended by signals, not by this context, so that it drains.
-	if code := sv.sup.Run(context.Background()); code != supervisor.ExitOK {
+	code := sv.sup.Run(context.Background())
+	sv.log.info("pool ended", "code", code)
+	if code != supervisor.ExitOK {
 		return &ExitError{code, fmt.Errorf("the pool has ended (exit code %d)", code)}
 	}
 	return nil
@@ -200,6 +207,8 @@ func (sv *service) signal(sig os.Signal) {
 	case syscall.SIGUSR1:
 		if err := sv.log.reopen(); err != nil {
 			sv.log.warn(err.Error())
+		} else {
+			sv.log.info("log opened anew")
 		}
 	case syscall.SIGUSR2:
 		sv.log.warn("SIGUSR2 is ignored: this version cannot re-execute itself")

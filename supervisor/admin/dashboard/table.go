@@ -50,9 +50,9 @@ func rowOf(s *api.Status, w api.Worker) row {
 		flight = count(int64(*w.InFlight))
 	}
 	r.Cells = []cell{
-		{fmt.Sprint(w.PID), ""}, {fmt.Sprint(w.Generation), ""}, {between(w.StartedAt, s.Time), ""},
 		{private, hover}, {sharing(m.SharedBytes, m.RSSBytes), ""}, {sizeOf(m.PSSBytes), ""}, {sizeOf(m.RSSBytes), ""},
-		{growth, ""}, {to, ""}, {cpu, ""}, {requests, ""}, {flight, ""}, lastCycle(s, w.LastCycle),
+		{growth, ""}, {to, ""}, {cpu, ""}, {requests, ""}, {flight, ""},
+		{between(w.StartedAt, s.Time), ""}, {fmt.Sprint(w.Generation), ""}, {fmt.Sprint(w.PID), ""}, lastCycle(s, w.LastCycle),
 	}
 	return r
 }
@@ -82,9 +82,10 @@ func totalOf(s *api.Status) row {
 		shared = percent(*s.Memory.SharingRatio)
 	}
 	t.Cells = []cell{
-		{"", ""}, {"", ""}, {"", ""}, {size(float64(s.Memory.PrivateBytes)), ""}, {shared, "of the sum of RSS"},
+		{size(float64(s.Memory.PrivateBytes)), ""}, {shared, "of the sum of RSS"},
 		{sizeOf(s.Memory.TotalBytes), "what all workers cost: shared memory counted once, swap included"},
-		{size(float64(s.Memory.RSSBytes)), "too much where workers share"}, {grown, ""}, {"", ""}, {used, ""}, {requests, ""}, {flight, ""}, {"", ""},
+		{size(float64(s.Memory.RSSBytes)), "too much where workers share"}, {grown, ""}, {"", ""}, {used, ""}, {requests, ""}, {flight, ""},
+		{"", ""}, {"", ""}, {"", ""}, {"", ""},
 	}
 	return t
 }

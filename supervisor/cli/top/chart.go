@@ -48,13 +48,18 @@ func (m *model) chart(a area, g *glyphs) {
 	m.timeline(area{a.f, plot.x, axis.y, plot.w, 1}, p, long, g)
 }
 
-// length is the time that the chart shows: what was chosen, or else as much as
-// there is to see of the first half hour.
+// length is the time that the chart shows: what was chosen, or else as much as a
+// young pool has to show, and usual at most.
 func (m *model) length() time.Duration {
-	if !m.spanChosen && m.status.Time.Sub(m.status.StartedAt) > spans[0] {
-		return spans[1]
+	if m.spanChosen {
+		return spans[m.span]
 	}
-	return spans[m.span]
+	for _, long := range spans {
+		if long == usual || m.status.Time.Sub(m.status.StartedAt) <= long {
+			return long
+		}
+	}
+	return usual
 }
 
 // projection is a trail that was fitted to the columns of a chart.

@@ -9,7 +9,7 @@ import (
 )
 
 // latestEvents shows the last events, the newest at the top.
-func (m *model) latestEvents(a area) {
+func (m *model) latestEvents(a area, g *glyphs) {
 	if a.h < 2 {
 		return
 	}
@@ -17,7 +17,7 @@ func (m *model) latestEvents(a area) {
 	events := m.shown()
 	y := 1
 	for i := len(events) - 1; i >= 0 && y < a.h; i-- {
-		y = m.event(a, y, events[i])
+		y = m.event(a, y, events[i], g)
 	}
 	if y == 1 {
 		a.put(0, 1, "nothing has happened yet", style{colour: grey})
@@ -25,15 +25,19 @@ func (m *model) latestEvents(a area) {
 }
 
 // mostLines bounds what one event takes; rota events tells all of it.
-const mostLines = 3
+const mostLines = 2
 
 // event writes one event from line y on, and returns the line after it.
-func (m *model) event(a area, y int, e api.Event) int {
+func (m *model) event(a area, y int, e api.Event, g *glyphs) int {
 	s := map[string]style{"warn": {colour: yellow}, "error": {colour: red}}[e.Level]
 	indent := a.put(0, y, clock(e.Time)+" ", style{colour: grey})
-	for i, line := range wrap(e.Kind+" "+eventText(e), max(a.w-indent, 1)) {
-		if i == mostLines || y == a.h {
+	lines := wrap(e.Kind+" "+eventText(e), max(a.w-indent, 1))
+	for i, line := range lines[:min(len(lines), mostLines)] {
+		if y == a.h {
 			break
+		}
+		if i == mostLines-1 && len(lines) > mostLines {
+			line = shorten(line+" "+lines[mostLines], a.w-indent, g)
 		}
 		a.put(indent, y, line, s)
 		if i == 0 {

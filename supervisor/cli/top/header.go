@@ -9,8 +9,12 @@ import (
 	"rota/supervisor/cli/view"
 )
 
-// fullHeader is the height from which the header says all that it can.
-const fullHeader = 20
+// fullHeader is the height from which the header says all that it can, and roomy
+// the one from which that may take two lines each.
+const (
+	fullHeader = 20
+	roomy      = 35
+)
 
 // labelWidth is where the text of a line of the header begins.
 const labelWidth = 10
@@ -26,8 +30,15 @@ func (m *model) header(a area, g *glyphs) int {
 			return
 		}
 		a.put(0, y, label, style{colour: cyan})
-		a.columns(labelWidth, a.w).put(0, y, shorten(text, a.w-labelWidth, g), st)
-		y++
+		lines := []string{text}
+		if w := a.w - labelWidth; a.h >= roomy && textWidth(text) > w {
+			all := wrap(text, w)
+			lines = []string{all[0], strings.Join(all[1:], " ")}
+		}
+		for _, line := range lines {
+			a.columns(labelWidth, a.w).put(0, y, shorten(line, a.w-labelWidth, g), st)
+			y++
+		}
 	}
 	m.memoryLine(a.rows(y, 1), g)
 	y++

@@ -17,8 +17,13 @@ const silence = 4 * time.Second
 // noteTime is how long the answer to an action stays.
 const noteTime = 8 * time.Second
 
-// spans are the lengths of time that the chart can show.
-var spans = []time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour, keptFor}
+// spans are the lengths of time that the chart can show, and usual the one that it
+// does unless another is chosen: cycles that are minutes apart are seen, and a
+// growth that takes hours is.
+var (
+	spans = []time.Duration{time.Minute, 5 * time.Minute, usual, 2 * time.Hour, keptFor}
+	usual = 30 * time.Minute
+)
 
 // model is what the operator looks at and does. It is pure: what happened goes in
 // through its methods, what to do comes out of press, and what to see out of view.

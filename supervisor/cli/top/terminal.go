@@ -137,20 +137,23 @@ func (t *terminal) keys(to chan<- []byte, done <-chan struct{}) {
 const stopTime = 300 * time.Millisecond
 
 // suspend gives the terminal to the shell, as Ctrl-Z does, and takes it back when
-// the shell lets rota go on. SIGTSTP must not be one that Go's runtime was asked to
-// notify of: it does not give back the kernel's way with it.
-func (t *terminal) suspend() error {
+// the shell lets rota go on; continued tells that it was SIGCONT that did. SIGTSTP
+// must not be one that Go's runtime was asked to notify of: it does not give back
+// the kernel's way with it.
+func (t *terminal) suspend() (continued bool, err error) {
 	t.close()
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGCONT)
 	defer signal.Stop(again)
 	// The whole group, as the terminal would: rota may be behind sudo.
 	if err := syscall.Kill(0, syscall.SIGTSTP); err != nil {
-		return fmt.Errorf("cannot suspend: %w", err)
+		return false, fmt.Errorf("cannot suspend: %w", err)
 	}
 	select {
 	case <-again:
+		continued = true
 	case <-time.After(stopTime):
+		continued = len(again) > 0 // both were due when it went on
 	}
-	return t.open()
+	return continued, t.open()
 }

@@ -85,7 +85,8 @@ type program struct {
 	signals chan os.Signal
 	typed   chan []byte
 
-	asking bool // an explanation is on its way
+	asking  bool // an explanation is on its way
+	resumed bool // a SIGCONT is on its way that nothing is to be done about
 }
 
 // spawn runs f beside the program.
@@ -156,8 +157,12 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	case syscall.SIGWINCH:
 		return false, nil // it is drawn in any case
 	case syscall.SIGCONT:
-		// Somebody may have stopped rota with a signal that cannot be caught, and
-		// the shell has set the terminal as it likes it.
+		if p.resumed {
+			p.resumed = false // suspend has seen to it
+			return false, nil
+		}
+		// Somebody has stopped rota with a signal that it did not catch, and the
+		// shell has set the terminal as it likes it.
 		p.term.close()
 		p.painter.last = nil
 		return false, p.term.open()
@@ -165,9 +170,10 @@ func (p *program) signalled(s syscall.Signal) (done bool, err error) {
 	return true, &Stopped{s}
 }
 
-func (p *program) suspend() error {
+func (p *program) suspend() (err error) {
 	p.painter.last = nil
-	return p.term.suspend()
+	p.resumed, err = p.term.suspend()
+	return err
 }
 
 // press does what keys ask for.

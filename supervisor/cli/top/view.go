@@ -74,14 +74,14 @@ func (m *model) body(a area, g *glyphs) {
 	switch {
 	case l.beside > 0:
 		m.chart(lower.columns(0, l.beside), g)
-		m.latestEvents(lower.columns(l.beside+1, lower.w-l.beside-1))
+		m.latestEvents(lower.columns(l.beside+1, lower.w-l.beside-1), g)
 	case l.above > 0 && l.above < lower.h:
 		m.chart(lower.rows(0, l.above), g)
-		m.latestEvents(lower.rows(l.above, lower.h-l.above))
+		m.latestEvents(lower.rows(l.above, lower.h-l.above), g)
 	case m.pane == paneChart && lower.h >= leastChart:
 		m.chart(lower, g)
 	default:
-		m.latestEvents(lower)
+		m.latestEvents(lower, g)
 	}
 }
 

@@ -34,7 +34,7 @@ function valueAxis(o) {
 }
 
 export class Chart {
-  // o: element, series (of uPlot), bands, write, steps, width of the axis,
+  // o: element, series (of uPlot), write, steps, width of the axis,
   // compact (no axes), most(): the least that the axis ends at,
   // line(): where the limit is drawn, marks(from): what is drawn where,
   // hover(index or null, mark or null).
@@ -49,7 +49,7 @@ export class Chart {
   options() {
     const o = this.o;
     return {
-      ...this.box(), padding: o.compact ? [6, 0, 2, 0] : [10, 18, 0, 0],
+      ...this.box(), drawOrder: ["series", "axes"], padding: o.compact ? [6, 0, 2, 0] : [10, 18, 0, 0],
       legend: { show: false },
       cursor: {
         y: false, drag: { x: false, y: false, setScale: false }, points: { show: false },
@@ -61,7 +61,6 @@ export class Chart {
       },
       axes: o.compact ? [{ show: false }, { show: false }] : [timeAxis(), valueAxis(o)],
       series: [{}, ...o.series],
-      bands: o.bands,
       hooks: { draw: [(u) => this.draw(u)], setCursor: [(u) => this.point(u)] },
     };
   }
@@ -108,7 +107,7 @@ export class Chart {
   drawLine(u, value) {
     const { ctx, bbox } = u;
     const y = Math.round(u.valToPos(value, "y", true));
-    ctx.strokeStyle = colors.limit;
+    ctx.strokeStyle = colors[this.o.lineColor ?? "limit"];
     ctx.lineWidth = 1.5 * uPlot.pxRatio;
     ctx.setLineDash([5 * uPlot.pxRatio, 4 * uPlot.pxRatio]);
     ctx.beginPath();

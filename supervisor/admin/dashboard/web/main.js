@@ -23,7 +23,7 @@ const dirty = { status: false, charts: true, events: true };
 const ranges = new Ranges(byId("ranges"), () => wants("charts"));
 
 // What the frames took, in milliseconds, for who wants to know: tests do.
-const frames = (window.rota = { took: new Float32Array(1024), n: 0, time: () => drawn });
+const frames = (window.rota = { took: new Float32Array(1024), n: 0, time: () => drawn, last: () => store.last });
 
 let status, point, stored, asked;
 let waiting = []; // live points, while the history is asked for
@@ -139,6 +139,7 @@ function showConnection() {
   if (!connection) return;
   const e = byId("connection");
   set(e, "data-state", connection);
+  set(document.documentElement, "data-connection", connection);
   if (connection === "live") return text(e, "Live");
   const last = status ? `; what you see is of ${clock(Date.parse(status.time))}` : "";
   text(e, Date.now() - since > 2000 ? `Reconnecting: rota does not answer${last}` : "Reconnecting");

@@ -115,7 +115,9 @@ export class Slots {
     const { memory: m, last_cycle: last } = card.worker;
     text(card.said, last ? `${last.trigger} ${between(last.at, s.time)} ago` : `up ${between(card.worker.started_at, s.time)}`);
     set(card.said, "title", last?.reason || null);
-    text(card.ahead, m.limit_at ? `limit in ${between(s.time, m.limit_at)}` : "");
+    const ahead = m.limit_at ? `limit in ${between(s.time, m.limit_at)}` : "";
+    if (this.compact && ahead) text(card.said, ahead); // there is room for one
+    text(card.ahead, this.compact ? "" : ahead);
   }
 
   // draw draws what is in sight.
@@ -161,12 +163,13 @@ export class Slots {
 
   chart(card, rss) {
     const series = [
-      { stroke: () => colors.shared, width: 1, points: { show: false } },
-      { stroke: () => colors.private, fill: () => colors["private-fill"], width: 1.5, points: { show: false } },
+      // What is shared is what the private part, drawn over it, leaves to be seen.
+      { stroke: () => colors.shared, fill: () => colors["shared-under"], width: 1, points: { show: false } },
+      { stroke: () => colors.private, fill: () => colors["private-over"], width: 1.5, points: { show: false } },
     ];
     if (rss) series.push({ stroke: () => colors["ink-2"], width: 1, points: { show: false } });
     return new Chart({
-      element: card.plot, series, bands: [{ series: [1, 2], fill: () => colors["shared-fill"] }],
+      element: card.plot, series,
       compact: this.compact, steps: sizes, write: tick, width: 62, most: () => this.top,
       line: () => this.last.memory.limit_bytes,
       marks: (since) => this.store.marks.filter((m) => m.slot === card.slot && m.time >= since),

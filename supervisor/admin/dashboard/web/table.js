@@ -14,11 +14,11 @@ function cells(s, w) {
   const m = w.memory;
   const last = w.last_cycle;
   return [
-    [w.pid], [w.generation], [between(w.started_at, s.time)],
     [size(m.private_bytes), m.denied ? "an upper bound: rota may not read all" : null],
     [sharing(m)], [size(m.pss_bytes)], [size(m.rss_bytes)],
     [perHour(m.growth_bytes_per_second)], [m.limit_at ? between(s.time, m.limit_at) : unknown],
     [percent(w.cpu.cores)], [count(w.requests)], [count(w.in_flight)],
+    [between(w.started_at, s.time)], [w.generation], [w.pid],
     last ? [`${last.trigger}, ${between(last.at, s.time)} ago`, last.reason] : [unknown],
   ];
 }
@@ -28,9 +28,10 @@ function total(s) {
   const known = s.workers.filter((w) => w.cpu.cores != null);
   const growth = s.workers.reduce((sum, w) => sum + w.memory.growth_bytes_per_second, 0);
   return [
-    [""], [""], [""], [size(m.private_bytes)], [percent(m.sharing_ratio)], [size(m.total_bytes)], [size(m.rss_bytes)],
+    [size(m.private_bytes)], [percent(m.sharing_ratio)], [size(m.total_bytes)], [size(m.rss_bytes)],
     [perHour(growth)], [""], [known.length ? percent(known.reduce((sum, w) => sum + w.cpu.cores, 0)) : unknown],
-    [count(r?.total)], [count(r?.in_flight)], [""],
+    [count(r?.total)], [count(r?.in_flight)],
+    [""], [""], [""], [""],
   ];
 }
 
@@ -46,7 +47,7 @@ function row() {
   set(gauge, "aria-hidden", "true");
   gauge.append(svg("rect"), svg("rect"));
   set(gauge.firstChild, "width", "100%");
-  tr.children[5].prepend(gauge);
+  tr.children[2].prepend(gauge);
   return tr;
 }
 
@@ -62,7 +63,7 @@ function update(tr, s, w) {
   });
   const now = compared(s.memory.metric, w.memory);
   const share = s.memory.limit_bytes > 0 && now != null ? now / s.memory.limit_bytes : null;
-  const gauge = tr.children[5].firstElementChild;
+  const gauge = tr.children[2].firstElementChild;
   set(gauge, "hidden", share == null ? "" : null);
   set(gauge, "data-full", share >= 0.9 ? "" : null);
   set(gauge.lastChild, "width", `${Math.min(100, 100 * (share ?? 0)).toFixed(1)}%`);

@@ -1,7 +1,7 @@
 // The colours of the charts are those of the page: custom properties of its style
 // sheet, which differ between light and dark.
 
-const names = ["ink", "ink-2", "ink-3", "line", "grid", "surface", "private", "private-fill", "shared", "shared-fill", "limit", "mark", "bad", "good", "warn", "second", "plain", "plain-fill"];
+const names = ["ink", "ink-2", "ink-3", "line", "grid", "surface", "private", "private-fill", "private-over", "shared", "shared-under", "limit", "mark", "bad", "good", "warn", "second", "plain", "plain-fill"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const colors = {};

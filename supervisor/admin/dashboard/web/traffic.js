@@ -45,7 +45,7 @@ const charts = [
   {
     name: "Ready workers", write: count, axis: brief, steps: whole, least: 1, stepped: true,
     lines: [plain("ready", "good", { label: "ready", fill: "plain-fill" })],
-    now: (s) => `${s.ready} of ${s.desired}`, values: (s) => [s.ready], more: (s) => `${s.alive} alive`, line: (s) => s.desired,
+    now: (s) => `${s.ready} of ${s.desired}`, values: (s) => [s.ready], more: (s) => `${s.alive} alive`, line: (s) => s.desired, lineColor: "ink-3",
   },
 ];
 
@@ -131,7 +131,7 @@ export class Traffic {
     return new Chart({
       element: card.plot, series, write: about.axis, steps: about.steps, width: about.width ?? 48,
       most: () => Math.max(about.least, (about.line?.(this.last) ?? 0) * 1.08),
-      line: about.line && (() => about.line(this.last)),
+      lineColor: about.lineColor, line: about.line && (() => about.line(this.last)),
       hover: (i) => this.hover(card, i),
     });
   }
