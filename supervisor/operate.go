@@ -10,7 +10,7 @@ import (
 var (
 	ErrNoRoll   = errors.New("no roll is under way")
 	ErrNoWorker = errors.New("no worker that serves")
-	ErrStopping = errors.New("rota was asked to end")
+	ErrStopping = errors.New("the pool is stopping")
 )
 
 // order carries out what an operator asks for, and shows it in the Status before

@@ -140,10 +140,10 @@ func (s *Server) handler() *http.ServeMux {
 // notReady says why no traffic should be sent here; empty if it should.
 func notReady(s *supervisor.Status) string {
 	switch {
+	case s != nil && s.Stopping:
+		return "stopping"
 	case s == nil || s.Ready == 0:
 		return "no worker is ready"
-	case s.Stopping:
-		return "stopping"
 	}
 	return ""
 }

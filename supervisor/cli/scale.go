@@ -11,6 +11,7 @@ import (
 
 	"rota/supervisor"
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
 
 func newScale() *cobra.Command {
@@ -47,7 +48,7 @@ for meanwhile, 124 if --timeout has passed: the pool goes on then.`,
 		if err != nil {
 			return w.unanswered(err)
 		}
-		if err := o.tell("%d workers wanted, %d before", scaled.Workers, scaled.Before); err != nil || !w.wait {
+		if err := o.tell("%s wanted, %d before", view.Count(scaled.Workers, "worker"), scaled.Before); err != nil || !w.wait {
 			return err
 		}
 		return o.waitForScale(ctx, w, scaled.Workers, before.Time)
@@ -107,9 +108,9 @@ func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since ti
 		case err != nil:
 			return false, err
 		case s.Desired != n:
-			return false, fmt.Errorf("%d workers are wanted now: somebody else has scaled the pool", s.Desired)
+			return false, fmt.Errorf("somebody else has scaled the pool, to %s", view.Count(s.Desired, "worker"))
 		case s.Phase == api.PhaseStopping:
-			return false, fmt.Errorf("the pool is stopping")
+			return false, supervisor.ErrStopping
 		}
 		if s.Ready != ready {
 			ready = s.Ready
@@ -119,5 +120,5 @@ func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since ti
 		}
 		return s.Ready == n && s.Alive == n, nil
 	}
-	return w.timedOut(o.watch(ctx, since, o.worry, settled), fmt.Sprintf("scaling to %d workers is", n), "rota status")
+	return w.timedOut(o.watch(ctx, since, o.worry, settled), fmt.Sprintf("scaling to %s is", view.Count(n, "worker")), "rota status")
 }
