@@ -85,13 +85,13 @@ func (c connection) underWay() bool {
 
 // Queue is how many connections wait to be accepted on a TCP socket, and how
 // many may; TCP_INFO has them in tcpi_unacked and tcpi_sacked for a listening
-// socket.
+// socket. ok is false for one that does not listen, yet or any more.
 func (s *Socket) Queue() (length, limit int, ok bool) {
 	if s.address.Family == Unix {
 		return 0, 0, false
 	}
 	info, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil {
+	if err != nil || info.State != unix.BPF_TCP_LISTEN {
 		return 0, 0, false
 	}
 	return int(info.Unacked), int(info.Sacked), true

@@ -109,6 +109,9 @@ func TestClaimOnlyListensWhenTheProgramDoes(t *testing.T) {
 	if err := dial(); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("before listen: %v, want refused", err)
 	}
+	if _, _, ok := h.Queue(); ok {
+		t.Error("there is an accept queue before listen")
+	}
 	if err := s.Listen(h); err != nil {
 		t.Fatal(err)
 	}

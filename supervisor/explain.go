@@ -30,7 +30,7 @@ func (s *Supervisor) explain(slot int, now time.Time) (e Explanation, err error)
 		}
 	}
 	if w == nil {
-		return e, ErrNoWorker
+		return e, noWorker(slot)
 	}
 	c := s.config.Policy
 	e = Explanation{MaxSurge: c.MaxSurge, MaxUnavailable: c.MaxUnavailable}

@@ -9,8 +9,8 @@ import (
 // Why an operator's wish cannot be granted.
 var (
 	ErrNoRoll   = errors.New("no roll is under way")
-	ErrNoWorker = errors.New("the slot has no worker that serves")
-	ErrStopping = errors.New("rota was asked to end")
+	ErrNoWorker = errors.New("no worker that serves")
+	ErrStopping = errors.New("the pool is stopping")
 )
 
 // order carries out what an operator asks for, and shows it in the Status before
@@ -51,14 +51,14 @@ func (s *Supervisor) Scale(delta int) {
 	s.ask(func() { s.scale(max(1, s.fleet.Desired+delta)) })
 }
 
-// mostWorkers is more than anybody means to run on one machine: each is a process
-// that rota starts at once.
-const mostWorkers = 1000
+// MostWorkers that an operator can ask for: it is more than anybody means to run on
+// one machine, and each is a process that rota starts at once.
+const MostWorkers = 1000
 
 // ScaleTo asks for a number of workers and returns what was asked for before.
 func (s *Supervisor) ScaleTo(n int) (before int, err error) {
-	if n < 1 || n > mostWorkers {
-		return 0, fmt.Errorf("cannot scale to %d workers: it takes a number from 1 to %d", n, mostWorkers)
+	if n < 1 || n > MostWorkers {
+		return 0, fmt.Errorf("cannot scale to %d workers: it takes a number from 1 to %d", n, MostWorkers)
 	}
 	err = s.order(func() error {
 		before = s.fleet.Desired
@@ -74,11 +74,13 @@ func (s *Supervisor) ScaleTo(n int) (before int, err error) {
 func (s *Supervisor) Cycle(slot int) error {
 	return s.order(func() error {
 		if !s.fleet.Recall(slot) {
-			return ErrNoWorker
+			return noWorker(slot)
 		}
 		return nil
 	})
 }
+
+func noWorker(slot int) error { return fmt.Errorf("slot %d has %w", slot, ErrNoWorker) }
 
 func (s *Supervisor) scale(n int) {
 	if n == s.fleet.Desired {

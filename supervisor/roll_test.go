@@ -61,7 +61,7 @@ func TestRollsByHand(t *testing.T) {
 	}
 	f.refuses(t, nil, f.PauseRoll)
 	f.asks(func() { id, _ = f.Reload(f.config, true, "SIGHUP") })
-	if got := f.of(RollSuperseded); id != 2 || len(got) != 1 || got[0].Roll != 1 || f.fleet.Roll.Paused {
+	if got := f.of(RollSuperseded); id != 2 || len(got) != 1 || got[0].Roll != 1 || f.fleet.Roll.Paused || f.Status().Rolls.Current.ID != id {
 		t.Errorf("%d: %+v, %+v", id, got, f.fleet.Roll)
 	}
 	f.asks(func() { id, _ = f.Reload(f.config, false, "nothing new") })
@@ -157,6 +157,11 @@ func TestCycleAndScaleByHand(t *testing.T) {
 	f := newFixture(t, 2)
 	f.refuses(t, nil, func() error { return f.Cycle(1) }, func() error { return f.Cycle(1) })
 	f.refuses(t, ErrNoWorker, func() error { return f.Cycle(2) }, func() error { return f.Cycle(-1) }, func() error { _, err := f.Explain(2); return err })
+	f.asks(func() {
+		if err := f.Cycle(2); err == nil || err.Error() != "slot 2 has no worker that serves" {
+			t.Errorf("%v", err)
+		}
+	})
 	if !f.fleet.Find(2).Recalled || f.fleet.Find(1).Recalled {
 		t.Errorf("%+v", f.fleet.Workers)
 	}

@@ -1,6 +1,7 @@
 // Package admin serves what operators and their machines read over HTTP:
-// health, metrics, the API and the dashboard. It only ever reads the Status that
-// the supervisor has published, so that no reader can hold the pool up.
+// health, metrics, the API and the dashboard. It reads the Status that the supervisor
+// has published, so that no reader can hold the pool up; only what changes the pool,
+// and what explains a worker, is asked of the supervisor's loop, by few at a time.
 package admin
 
 import (
@@ -45,7 +46,8 @@ type Server struct {
 	options   Options
 	streams   streams
 	feed      *feed
-	histories chan struct{} // one for each that is being written
+	histories turns // to write one
+	loop      turns // to ask the supervisor's loop
 	refusals  refusals
 	patience  time.Duration // with a stream's client; see streamPatience
 }
@@ -61,7 +63,7 @@ func New(options Options) *Server {
 	if options.Metrics != nil {
 		options.Metrics.self.release(options.Version)
 	}
-	s := &Server{options: options, histories: make(chan struct{}, mostHistories), patience: streamPatience}
+	s := &Server{options: options, histories: make(turns, mostHistories), loop: make(turns, mostAsking), patience: streamPatience}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
 }
@@ -138,10 +140,10 @@ func (s *Server) handler() *http.ServeMux {
 // notReady says why no traffic should be sent here; empty if it should.
 func notReady(s *supervisor.Status) string {
 	switch {
+	case s != nil && s.Stopping:
+		return "stopping"
 	case s == nil || s.Ready == 0:
 		return "no worker is ready"
-	case s.Stopping:
-		return "stopping"
 	}
 	return ""
 }

@@ -79,6 +79,10 @@ func TestHealth(t *testing.T) {
 			}
 		}
 	}
+	ends := &supervisor.Status{Desired: 2, Stopping: true}
+	if _, body := get(t, handlerOf(newFixed(t, ends), NewMetrics(supervisor.AcceptShared)), "GET", "/readyz"); body != "stopping\n" {
+		t.Errorf("a pool that ends without a ready worker says %q", body)
+	}
 	h := handlerOf(newFixed(t, nil), NewMetrics(supervisor.AcceptShared))
 	if code, _ := get(t, h, "POST", "/livez"); code != http.StatusMethodNotAllowed {
 		t.Errorf("POST is answered with %d", code)

@@ -3,6 +3,7 @@ package admin
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func (n *noted) PauseRoll() error                  { return n.note("pause") }
 func (n *noted) ResumeRoll() error                 { return n.note("resume") }
 func (n *noted) AbortRoll() error                  { return n.note("abort") }
 func (n *noted) Cycle(slot int) error              { return n.note("cycle %d", slot) }
-func (n *noted) Scale(workers int) (int, error)    { return 2, n.note("scale %d", workers) }
+func (n *noted) ScaleTo(workers int) (int, error)  { return 2, n.note("scale %d", workers) }
 func (n *noted) Stop()                             { _ = n.note("stop") }
 func (n *noted) Asked(what, by string)             { _ = n.note("asked: %s, by %s", what, by) }
 func (n *noted) Denied(what, by string, err error) { _ = n.note("denied: %s", what) }
@@ -126,7 +127,8 @@ func TestChanges(t *testing.T) {
 		scale(json, `{"workers":3,"force":true}`):            {400, nil},
 		scale(json, `{"workers":3}{"workers":4}`):            {400, nil},
 		scale(json, strings.Repeat(" ", mostBody)+"{}"):      {413, nil},
-		"POST /v1/scale HTTP/1.1\nHost: localhost\n" + json + "Transfer-Encoding: chunked\n\n1001\n" + strings.Repeat(" ", 4097) + "\n0\n\n": {413, nil},
+		"POST /v1/scale HTTP/1.1\nHost: localhost\n" + json + "Transfer-Encoding: chunked\n\n1001\n" + strings.Repeat(" ", 4097) + "\n0\n\n": {411, nil},
+		"POST /v1/scale HTTP/1.1\nHost: localhost\n" + json + "Transfer-Encoding: chunked\nContent-Length: 13\n\nd\n{\"workers\":3}\n0\n\n":  {411, nil},
 		"POST /v1/scale HTTP/1.1\nHost: localhost\n" + json + "Content-Length: 50\n\n{":                                                      {408, nil},
 		"POST /v1/stop HTTP/1.1\nHost: localhost\n" + json + "Content-Length: 12\n\n{\"now\":true}":                                          {400, nil},
 		"GET /v1/status HTTP/1.1\nHost: localhost\nContent-Length: 1\n\nx":                                                                   {400, nil},
@@ -197,6 +199,30 @@ func isError(t *testing.T, what string, w *httptest.ResponseRecorder) {
 	var e api.Error
 	if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || e.Message == "" || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%s: %v, %s: %s", what, err, w.Header().Get("Content-Type"), w.Body)
+	}
+}
+
+// While the supervisor's loop answers nobody, few wait for it.
+func TestBusyLoop(t *testing.T) {
+	g, operator := guarded(t, door{control: true}, nil)
+	for range mostAsking {
+		g.loop <- struct{}{}
+	}
+	for _, text := range []string{"POST /v1/stop HTTP/1.1\nHost: rota\n\n", "GET /v1/workers/0/explain HTTP/1.1\nHost: rota\n\n"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // nor does who has gone
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, request(t, text).WithContext(ctx))
+		if done := operator.taken(); w.Code != 503 || w.Header().Get("Retry-After") == "" || len(done) != 0 {
+			t.Errorf("%q: %d %s, %q", text, w.Code, w.Body, done)
+		}
+		isError(t, text, w)
+	}
+	<-g.loop
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, request(t, "POST /v1/stop HTTP/1.1\nHost: rota\n\n"))
+	if w.Code != 204 || len(g.loop) != mostAsking-1 {
+		t.Errorf("%d %s, %d turns are taken", w.Code, w.Body, len(g.loop))
 	}
 }
 

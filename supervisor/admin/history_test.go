@@ -63,7 +63,7 @@ func TestHistory(t *testing.T) {
 			s.histories <- struct{}{}
 		}
 		began := time.Now()
-		if code, _ := get(t, h, "GET", "/v1/history"); code != http.StatusServiceUnavailable || time.Since(began) != historyWait {
+		if code, _ := get(t, h, "GET", "/v1/history"); code != http.StatusServiceUnavailable || time.Since(began) != turnTime {
 			t.Errorf("one too many is answered with %d after %s", code, time.Since(began))
 		}
 		go func() {
@@ -96,11 +96,11 @@ func TestClientOfEventsAndHistory(t *testing.T) {
 		}
 	}()
 	client := api.NewClient(path)
-	past, err := client.History(t.Context(), time.Time{})
+	past, err := client.History(t.Context(), time.Time{}, 0)
 	if err != nil || len(past.Points) != 60 || len(past.Marks) != 1 || past.Points[59].Workers[0].PrivateBytes != 1<<20 {
 		t.Errorf("%v: %+v", err, past)
 	}
-	if past, err = client.History(t.Context(), past.Points[49].Time); err != nil || len(past.Points) != 10 {
+	if past, err = client.History(t.Context(), past.Points[49].Time, time.Second); err != nil || len(past.Points) != 10 {
 		t.Errorf("%v: the last ten seconds are %d points", err, len(past.Points))
 	}
 	var table bytes.Buffer

@@ -22,13 +22,21 @@ type Operator interface {
 	ResumeRoll() error
 	AbortRoll() error
 	Cycle(slot int) error
-	Scale(workers int) (before int, err error)
+	ScaleTo(workers int) (before int, err error)
 	Stop()
 	// Asked tells the log and the events of a change that was asked for, before it
 	// is tried, and then of why it is not made, if so.
 	Asked(what, by string)
 	Denied(what, by string, err error)
 }
+
+// mostAsking requests wait for the supervisor's loop at once. It answers within
+// microseconds; while it cannot, as when nobody reads rota's log, those that come
+// must not pile up. A client that leaves takes nothing back: what it asked for is
+// carried out once the loop gets to it.
+const mostAsking = 32
+
+const busy = "rota is busy, and has not got to what was asked before"
 
 // ConfigError is a configuration that cannot be used, so that nothing was done.
 type ConfigError struct{ Err error }
@@ -102,7 +110,7 @@ func (s *Server) scale(w http.ResponseWriter, r *http.Request) {
 	}
 	n := *wanted.Workers
 	s.carryOut(w, r, fmt.Sprintf("scale to %d workers", n), func(*http.Request) (any, error) {
-		before, err := s.options.Operator.Scale(n)
+		before, err := s.options.Operator.ScaleTo(n)
 		if err != nil && !errors.Is(err, supervisor.ErrStopping) { // it is too large
 			err = &api.Error{Code: http.StatusBadRequest, Message: err.Error()}
 		}
@@ -117,6 +125,10 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, what string, d
 		refuse(w, http.StatusForbidden, "internal error: nobody has admitted this")
 		return
 	}
+	if !s.loop.take(w, r, busy) {
+		return
+	}
+	defer s.loop.leave()
 	s.options.Operator.Asked(what, by)
 	result, err := do(r)
 	switch {
@@ -162,11 +174,8 @@ func decode(r *http.Request, into any, needed bool) error {
 	bad := func(code int, format string, args ...any) error {
 		return &api.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 	}
-	body, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
+	body, err := io.ReadAll(r.Body) // guard has seen to its length
 	switch {
-	case errors.As(err, &large):
-		return bad(http.StatusRequestEntityTooLarge, "the body is too large: %d bytes are allowed", large.Limit)
 	case err != nil:
 		return bad(http.StatusRequestTimeout, "cannot read the body: it did not come in time, or not whole")
 	case len(body) == 0 && !needed:

@@ -14,6 +14,10 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if !s.loop.take(w, r, busy) {
+		return
+	}
+	defer s.loop.leave()
 	explanation, err := s.explanation(slot)
 	if err != nil {
 		refuseError(w, err)

@@ -5,15 +5,19 @@ import (
 	"rota/supervisor/admin"
 )
 
-// changer makes the changes that are asked for over HTTP.
-type changer struct{ sv *service }
+// changer makes the changes that are asked for over HTTP: those that the supervisor
+// makes, but for the roll.
+type changer struct {
+	*supervisor.Supervisor
+	service *service
+}
 
 var _ admin.Operator = changer{}
 
 // Roll reads the configuration again, as HUP does, but tells whoever asks what is
 // wrong with it.
 func (c changer) Roll(reason string) (id int, err error) {
-	id, err = c.sv.take(true, reason)
+	id, err = c.service.take(true, reason)
 	switch {
 	case err != nil:
 		return 0, &admin.ConfigError{Err: err}
@@ -22,17 +26,3 @@ func (c changer) Roll(reason string) (id int, err error) {
 	}
 	return id, nil
 }
-
-func (c changer) PauseRoll() error  { return c.sv.sup.PauseRoll() }
-func (c changer) ResumeRoll() error { return c.sv.sup.ResumeRoll() }
-func (c changer) AbortRoll() error  { return c.sv.sup.AbortRoll() }
-
-func (c changer) Cycle(slot int) error { return c.sv.sup.Cycle(slot) }
-
-func (c changer) Scale(workers int) (before int, err error) { return c.sv.sup.ScaleTo(workers) }
-
-func (c changer) Stop() { c.sv.sup.Stop() }
-
-func (c changer) Asked(what, by string) { c.sv.sup.Asked(what, by) }
-
-func (c changer) Denied(what, by string, err error) { c.sv.sup.Denied(what, by, err) }

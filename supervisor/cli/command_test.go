@@ -116,6 +116,36 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// Each command has an example, and a help that fits a terminal.
+func TestHelpOfAll(t *testing.T) {
+	var all func(c *cobra.Command)
+	all = func(c *cobra.Command) {
+		if c.Hidden {
+			return
+		}
+		var out bytes.Buffer
+		c.SetOut(&out)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(c.Example, "rota") {
+			t.Errorf("%s: no example", c.CommandPath())
+		}
+		for line := range strings.Lines(out.String()) {
+			if len(line) > helpWidth+1 {
+				t.Errorf("%s: wider than %d: %s", c.CommandPath(), helpWidth, line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() && !strings.Contains(out.String(), "  "+sub.CommandPath()+" ") {
+				t.Errorf("%s: %s is not in the help", c.CommandPath(), sub.Name())
+			}
+			all(sub)
+		}
+	}
+	all(newRoot())
+}
+
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"check", "--help"}} {
 		var out bytes.Buffer

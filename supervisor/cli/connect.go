@@ -16,15 +16,6 @@ import (
 	"rota/supervisor/cli/view"
 )
 
-// Exit codes of the commands that ask a running pool. What timeout(1) and shells
-// have codes for has theirs.
-const (
-	exitRefused     = 1   // the pool cannot do it, or what was asked for has failed
-	exitDegraded    = 3   // not all workers are ready
-	exitUnreachable = 4   // no pool answers
-	exitTimedOut    = 124 // --timeout has passed
-)
-
 // operator is a command that asks a running pool.
 type operator struct {
 	control string // --control
@@ -66,10 +57,10 @@ func outcome(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(context.Cause(ctx), &with): // before what came of it
+		return with
 	case errors.As(err, &with):
 		return err
-	case errors.As(context.Cause(ctx), &with):
-		return with
 	case errors.As(err, &unreachable):
 		return &ExitError{exitUnreachable, err}
 	case errors.As(err, &refused):
@@ -88,7 +79,7 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	go func() {
 		select {
 		case sig := <-signals:
-			cancel(&ExitError{128 + int(sig.(syscall.Signal)), errors.New("")})
+			cancel(&ExitError{exitSignal + int(sig.(syscall.Signal)), errors.New("")})
 		case <-ctx.Done():
 		}
 	}()
@@ -98,7 +89,7 @@ func interruptible(parent context.Context) (context.Context, func()) {
 	}
 }
 
-// noArguments, and exactly for one, refuse arguments before anything is asked.
+// noArguments and oneArgument refuse arguments before anything is asked.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -111,17 +102,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if hint == "" {
 		hint = fmt.Sprintf(" (see %s --help)", cmd.CommandPath())
 	}
-	return usage(fmt.Errorf("%s: unexpected argument %q%s", cmd.CommandPath(), args[0], hint))
+	return usage(fmt.Errorf("unexpected argument %q%s", args[0], hint))
 }
 
 func oneArgument(what, example string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
+	return func(_ *cobra.Command, args []string) error {
 		switch len(args) {
 		case 1:
 			return nil
 		case 0:
-			return usage(fmt.Errorf("%s: %s is missing, as in %s", cmd.CommandPath(), what, example))
+			return usage(fmt.Errorf("%s is missing, as in %s", what, example))
 		}
-		return usage(fmt.Errorf("%s: unexpected argument %q: one %s at a time, as in %s", cmd.CommandPath(), args[1], what, example))
+		return usage(fmt.Errorf("unexpected argument %q: one %s at a time, as in %s", args[1], what, example))
 	}
 }

@@ -17,19 +17,21 @@ func newCycle() *cobra.Command {
 	cmd := newOperator(&cobra.Command{
 		Use:   "cycle SLOT [flags]",
 		Short: "replace one worker of a running pool",
-		Long: `rota cycle replaces the worker of a slot: a fresh one starts, and once it is ready
-the old one drains and ends. With --wait it ends with 0 once that is over, 1 if
-the fresh worker did not get ready and the old one stays, 124 if --timeout has
-passed: the cycle goes on then.`,
-		Example: "  rota cycle 2\n  rota cycle 0 --wait --timeout 1m",
-		Args:    slotArgument(&slot, "rota cycle 2"),
+		Long: `rota cycle replaces the worker of a slot: a fresh one starts, and once it is
+ready the old one drains and ends. With --wait it ends with 0 once that is over,
+1 if the fresh worker did not get ready and the old one stays, 124 if --timeout
+has passed: the cycle goes on then.`,
+		Example: "  rota cycle 0\n  rota cycle 1 --wait --timeout 1m",
+		Args:    slotArgument(&slot, "rota cycle 0"),
 	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
 		before, err := o.client.Status(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			err = o.client.Cycle(ctx, slot)
 		}
-		if err := o.client.Cycle(ctx, slot); err != nil {
-			return err
+		if err != nil {
+			return w.unanswered(err)
 		}
 		if err := o.tell("cycle of slot %d asked for", slot); err != nil || !w.wait {
 			return err
@@ -48,7 +50,7 @@ func slotArgument(slot *int, example string) cobra.PositionalArgs {
 		}
 		n, err := strconv.Atoi(args[0])
 		if err != nil || n < 0 {
-			return usage(fmt.Errorf("%s: %q is no slot: want its number, from 0, as in %s (see rota status)", cmd.CommandPath(), args[0], example))
+			return usage(fmt.Errorf("%q is no slot: want its number, from 0, as in %s (see rota status)", args[0], example))
 		}
 		*slot = n
 		return nil
@@ -58,8 +60,6 @@ func slotArgument(slot *int, example string) cobra.PositionalArgs {
 // waitForCycle waits until none of the workers that a slot had before is there
 // any more, and another is ready in their place.
 func (o *operator) waitForCycle(ctx context.Context, w *waiting, slot int, before *api.Status) error {
-	ctx, cancel := w.context(ctx)
-	defer cancel()
 	old := map[uint64]bool{}
 	for i := range before.Workers {
 		old[before.Workers[i].ID] = before.Workers[i].Slot == slot

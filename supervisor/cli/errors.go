@@ -10,6 +10,17 @@ import (
 	"rota/supervisor"
 )
 
+// Exit codes of the commands that ask a running pool, beside those of rota itself in
+// package supervisor and those of its command in package launch. What timeout(1) and
+// shells have codes for has theirs.
+const (
+	exitRefused     = 1   // the pool cannot do it, or what was asked for has failed
+	exitDegraded    = 3   // not all workers are ready
+	exitUnreachable = 4   // no pool answers
+	exitTimedOut    = 124 // --timeout has passed
+	exitSignal      = 128 // and the number of the signal that ended the command
+)
+
 // ExitError is an error that says with which code rota ends.
 type ExitError struct {
 	Code int

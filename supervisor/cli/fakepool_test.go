@@ -30,6 +30,7 @@ type fakePool struct {
 	asked  []string      // requests that change something
 	cut    int           // streams that end after each event
 	posted func(path string) (int, any)
+	silent chan struct{} // nothing is answered until it is closed; nil: all at once
 }
 
 // newFakePool serves one on a socket until the test ends.
@@ -81,7 +82,12 @@ func (f *fakePool) serve() (stop func()) {
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(answer)
 	})
-	server := &http.Server{Handler: mux}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f.silent != nil {
+			<-f.silent
+		}
+		mux.ServeHTTP(w, r)
+	})}
 	go server.Serve(l)
 	stop = func() { server.Close() }
 	f.t.Cleanup(stop)
@@ -150,7 +156,7 @@ func (f *fakePool) rota(args ...string) (code int, out, said string) {
 func (f *fakePool) rotaFor(ctx context.Context, out *lockedBuffer, args ...string) (code int, printed, said string) {
 	f.t.Helper()
 	root := newRoot()
-	root.SetArgs(lessFlags(append(args, "--control", f.socket)))
+	root.SetArgs(lessFlags(root, append(args, "--control", f.socket)))
 	errors := new(bytes.Buffer)
 	root.SetOut(out)
 	root.SetErr(errors)

@@ -20,8 +20,9 @@ func newHealthcheck() *cobra.Command {
 		Long: `rota healthcheck asks the running pool whether it serves, for images without
 curl. It ends with 0 while at least one worker is ready and rota was not asked
 to end, and with 1 otherwise, as the HEALTHCHECK of a Dockerfile wants it.`,
-		Example: "  rota healthcheck\n  rota healthcheck --all --timeout 2s\n  HEALTHCHECK CMD [\"rota\", \"healthcheck\"]",
-		Args:    noArguments,
+		Example: "  rota healthcheck\n  rota healthcheck --all --timeout 2s\n" +
+			"in a Dockerfile:\n  HEALTHCHECK CMD [\"/rota\", \"healthcheck\"]",
+		Args: noArguments,
 	}, func(ctx context.Context, o *operator, _ []string) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, timeout, errWaitOver)
 		defer cancel()

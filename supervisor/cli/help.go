@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,9 @@ import (
 
 // helpWidth fits the narrowest terminal that is still in use.
 const helpWidth = 80
+
+// Commands are listed as they are added: what is used most comes first.
+func init() { cobra.EnableCommandSorting = false }
 
 // setHelp gives a command, and those under it, a help in which the flags stand
 // under headings, and makes its wrong flags usage errors.
@@ -33,21 +37,31 @@ func setHelp(cmd *cobra.Command) {
 // writeUsage prints how a command is called: its line, its commands, its flags.
 func writeUsage(w io.Writer, c *cobra.Command) {
 	fmt.Fprintf(w, "Usage:\n  %s\n", c.UseLine())
-	var commands strings.Builder
-	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() {
-			fmt.Fprintf(&commands, "  %s %-10s %s\n", c.CommandPath(), sub.Name(), sub.Short)
-		}
-	}
-	if commands.Len() > 0 {
-		fmt.Fprintf(w, "\nCommands:\n%s", commands.String())
-	}
+	writeCommands(w, c)
 	if c.HasExample() {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", strings.TrimRight(c.Example, "\n"))
 	}
 	writeFlags(w, c.Flags())
 	if len(settings(c.Flags())) > 0 {
 		fmt.Fprint(w, "\nEach flag is also a variable, as --max-memory is ROTA_MAX_MEMORY, and a key of\nthe --config file. A flag wins over the variable, and that over the file.\n")
+	}
+}
+
+// writeCommands prints the commands under one, under the headings of their groups.
+func writeCommands(w io.Writer, c *cobra.Command) {
+	width, heading := 0, "no group's"
+	for _, sub := range c.Commands() {
+		width = max(width, len(sub.Name()))
+	}
+	for _, sub := range c.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
+		}
+		if sub.GroupID != heading {
+			heading = sub.GroupID
+			fmt.Fprintf(w, "\n%s:\n", cmp.Or(heading, "Commands"))
+		}
+		fmt.Fprintf(w, "  %s %-*s  %s\n", c.CommandPath(), width, sub.Name(), sub.Short)
 	}
 }
 

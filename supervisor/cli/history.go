@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +27,7 @@ the last minutes finely. --csv is all of it for a spreadsheet, in bytes.`,
 			from = time.Now().Add(-since)
 		}
 		if csv {
-			return o.client.Copy(ctx, o.screen.out, historyPath(from, url.Values{"format": {"csv"}}))
+			return o.client.HistoryCSV(ctx, from, o.screen.out)
 		}
 		h, err := o.history(ctx, from)
 		if err != nil {
@@ -44,13 +41,6 @@ the last minutes finely. --csv is all of it for a spreadsheet, in bytes.`,
 	return cmd
 }
 
-func historyPath(since time.Time, query url.Values) string {
-	if !since.IsZero() {
-		query.Set("since", since.Format(time.RFC3339Nano))
-	}
-	return "/v1/history?" + query.Encode()
-}
-
 // history is what is drawn in a terminal: no finer than that can show, since a day
 // of a large pool, second by second, is many megabytes.
 func (o *operator) history(ctx context.Context, since time.Time) (*api.History, error) {
@@ -62,20 +52,12 @@ func (o *operator) history(ctx context.Context, since time.Time) (*api.History, 
 	if from.Before(status.StartedAt) {
 		from = status.StartedAt
 	}
-	step := "1"
+	var step time.Duration
 	switch span := time.Since(from); {
 	case span > 3*time.Hour:
-		step = "60"
+		step = time.Minute
 	case span > 15*time.Minute:
-		step = "10"
+		step = 10 * time.Second
 	}
-	var body bytes.Buffer
-	if err := o.client.Copy(ctx, &body, historyPath(since, url.Values{"step": {step}})); err != nil {
-		return nil, err
-	}
-	h := new(api.History)
-	if err := json.Unmarshal(body.Bytes(), h); err != nil {
-		return nil, fmt.Errorf("cannot read the history of rota at %s (is it of another version?): %w", o.client.Socket(), err)
-	}
-	return h, nil
+	return o.client.History(ctx, since, step)
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -31,16 +33,29 @@ func TestStatusCodes(t *testing.T) {
 	}
 }
 
+// --watch 5s is as good as --watch=5s.
+func TestStatusWatched(t *testing.T) {
+	f := newFakePool(t)
+	for _, line := range []string{"status --watch", "status --watch=5s", "status --watch 5s"} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		out := &lockedBuffer{wrote: func(string) { cancel(&ExitError{130, errors.New("")}) }}
+		code, printed, said := f.rotaFor(ctx, out, strings.Fields(line)...)
+		if code != 130 || said != "" || !strings.HasPrefix(printed, "pool ") {
+			t.Errorf("%s: code %d, %s%s", line, code, printed, said)
+		}
+	}
+}
+
 func TestStatusJSON(t *testing.T) {
 	f := newFakePool(t)
 	f.change(func() { f.status.Workers[0].LastCycle = &api.LastCycle{Reason: "<gr\u00f6\u00dfer & \u009b2J"} })
-	var want strings.Builder
-	if err := api.NewClient(f.socket).Copy(context.Background(), &want, "/v1/status"); err != nil {
+	_, want, err := api.NewClient(f.socket).StatusJSON(context.Background())
+	if err != nil {
 		t.Fatal(err)
 	}
 	code, out, said := f.rota("status", "-o", "json")
-	if code != 0 || out != want.String() {
-		t.Errorf("code %d, %s\n%swant\n%s", code, said, out, want.String())
+	if code != 0 || out != string(want) {
+		t.Errorf("code %d, %s\n%swant\n%s", code, said, out, want)
 	}
 	// A terminal gets the same value without a byte that could move its cursor.
 	safe := display{terminal: os.Stdout}.json([]byte(out))
@@ -65,28 +80,30 @@ func TestStatusJSON(t *testing.T) {
 func TestWrongArguments(t *testing.T) {
 	f := newFakePool(t)
 	for line, want := range map[string]string{
-		"status now":                 `rota status: unexpected argument "now" (see rota status --help)`,
+		"status --watch 5s 6s":       `unexpected argument "5s" (see rota status --help)`,
+		"status 5s":                  `unexpected argument "5s" (see rota status --help)`,
+		"status now":                 `unexpected argument "now" (see rota status --help)`,
 		"status -o yaml":             `invalid argument "yaml" for "-o, --output" flag: want table, wide, json (see rota status --help)`,
 		"status --watch=never":       `invalid argument "never" for "--watch" flag: "never" is not a duration (want 90s, 12h or 1w2d) (see rota status --help)`,
-		"roll stauts":                `rota roll: unexpected argument "stauts" (did you mean status?)`,
-		"roll --timeout 5s":          `rota roll: --timeout is for --wait: add that`,
+		"roll stauts":                `unexpected argument "stauts" (did you mean status?)`,
+		"roll --timeout 5s":          `--timeout is for --wait: add that`,
 		"roll --wait --timeout 0":    `invalid argument "0" for "--timeout" flag: "0" is no time at all (want 90s, 12h or 1w2d) (see rota roll --help)`,
-		"roll abort 4":               `rota roll abort: unexpected argument "4" (see rota roll abort --help)`,
-		"cycle":                      `rota cycle: SLOT is missing, as in rota cycle 2`,
-		"cycle one":                  `rota cycle: "one" is no slot: want its number, from 0, as in rota cycle 2 (see rota status)`,
-		"cycle 1 2":                  `rota cycle: unexpected argument "2": one SLOT at a time, as in rota cycle 2`,
-		"explain -- -1":              `rota explain: "-1" is no slot: want its number, from 0, as in rota explain 2 (see rota status)`,
-		"scale":                      `rota scale: the number of workers is missing, as in rota scale 6`,
-		"scale 0":                    `rota scale: "0" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
-		"scale 1001":                 `rota scale: "1001" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
-		"scale 99999999999999999999": `rota scale: "99999999999999999999" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
+		"roll abort 4":               `unexpected argument "4" (see rota roll abort --help)`,
+		"cycle":                      `SLOT is missing, as in rota cycle 0`,
+		"cycle one":                  `"one" is no slot: want its number, from 0, as in rota cycle 0 (see rota status)`,
+		"cycle 1 2":                  `unexpected argument "2": one SLOT at a time, as in rota cycle 0`,
+		"explain -- -1":              `"-1" is no slot: want its number, from 0, as in rota explain 0 (see rota status)`,
+		"scale":                      `the number of workers is missing, as in rota scale 6`,
+		"scale 0":                    `"0" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
+		"scale 1001":                 `"1001" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
+		"scale 99999999999999999999": `"99999999999999999999" is no number of workers: want 1 to 1000, or a change like +1 or -1`,
 		"events --since yesterday":   `invalid argument "yesterday" for "--since" flag: "yesterday" is not a duration (want 90s, 12h or 1w2d) (see rota events --help)`,
 		"events --fellow":            `unknown flag --fellow (did you mean --follow? see rota events --help)`,
 		"status --control " + strings.Repeat("/long", 30): `--control: "` + strings.Repeat("/long", 30) + `" has 150 bytes, and the path of a socket has 107 at most: name a shorter one`,
-		"history 5m": `rota history: unexpected argument "5m" (see rota history --help)`,
+		"history 5m": `unexpected argument "5m" (see rota history --help)`,
 	} {
 		root := newRoot()
-		root.SetArgs(lessFlags(strings.Fields(line)))
+		root.SetArgs(lessFlags(root, strings.Fields(line)))
 		t.Setenv("ROTA_CONTROL", f.socket)
 		var said strings.Builder
 		if code := exitCode(root.ExecuteContext(context.Background()), &said); code != 2 || said.String() != "rota: "+want+"\n" {
@@ -109,7 +126,11 @@ func TestScale(t *testing.T) {
 		}
 	}
 	f.asked = nil
-	if code, _, said := f.rota("scale", "-2"); code != 2 || len(f.asked) > 0 || said != "rota: rota scale: that would be 0 workers, from 2: want 1 to 1000\n" {
+	if code, _, said := f.rota("--control", f.socket, "scale", "-1"); code != 0 || len(f.asked) != 1 {
+		t.Errorf("behind a flag: code %d, asked %q, %s", code, f.asked, said)
+	}
+	f.asked = nil
+	if code, _, said := f.rota("scale", "-2"); code != 2 || len(f.asked) > 0 || said != "rota: that would be 0 workers, from 2: want 1 to 1000\n" {
 		t.Errorf("code %d, asked %q, %s", code, f.asked, said)
 	}
 }
@@ -196,22 +217,6 @@ func TestRollWait(t *testing.T) {
 	}
 }
 
-// A roll may not be told of yet when its number is.
-func TestRollNotSeenYet(t *testing.T) {
-	f := newFakePool(t)
-	f.posted = func(string) (int, any) { return http.StatusOK, api.Begun{ID: 4} }
-	out := &lockedBuffer{wrote: func(string) {
-		f.change(func() { // what it waits for now comes with the second event
-			f.happen(api.Event{Kind: "roll began"})
-			f.rolls.History = []api.Roll{ended(4, "done", "")}
-			f.happen(api.Event{Kind: "roll done"})
-		})
-	}}
-	if code, printed, said := f.rotaFor(context.Background(), out, "roll", "--wait"); code != 0 {
-		t.Errorf("code %d, %s%s", code, printed, said)
-	}
-}
-
 // A roll may be over before anybody could have looked.
 func TestRollOverAtOnce(t *testing.T) {
 	f := newFakePool(t)
@@ -230,9 +235,33 @@ func TestRollTimeout(t *testing.T) {
 		f.rolls.Current = &api.Roll{ID: 4, BeganAt: time.Now(), Total: 2, Replaced: 1}
 		return http.StatusOK, api.Begun{ID: 4}
 	}
-	code, _, said := f.rota("roll", "--wait", "--timeout", "50ms")
-	if code != 124 || said != "rota: roll 4, with 1 of 2 workers replaced, is not over after 50ms: it goes on (rota roll status, rota roll abort)\n" {
+	code, _, said := f.rota("roll", "--wait", "--timeout", "500ms")
+	if code != 124 || said != "rota: roll 4, with 1 of 2 workers replaced, is not over after 500ms: it goes on (rota roll status, rota roll abort)\n" {
 		t.Errorf("code %d, %s", code, said)
+	}
+}
+
+// The time counts from the first question on, which a rota may not answer at all.
+func TestNoAnswerInTime(t *testing.T) {
+	for _, line := range []string{"roll", "cycle 0", "scale 3"} {
+		f := newFakePool(t)
+		f.silent = make(chan struct{})
+		code, out, said := f.rota(strings.Fields(line + " --wait --timeout 50ms")...)
+		close(f.silent)
+		if code != 124 || out != "" || said != "rota: no answer within 50ms: what was asked for may have begun (see rota status)\n" {
+			t.Errorf("%s: code %d, %s%s", line, code, out, said)
+		}
+	}
+}
+
+// A signal that comes while rota does not answer ends a command as any other.
+func TestSignalWhileUnanswered(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(&ExitError{143, errors.New("")})
+	err := outcome(ctx, &api.Unreachable{Socket: "/s", Err: fmt.Errorf("cannot ask: %w", context.Cause(ctx))})
+	var said strings.Builder
+	if code := exitCode(err, &said); code != 143 || said.String() != "" {
+		t.Errorf("code %d, %q", code, said.String())
 	}
 }
 

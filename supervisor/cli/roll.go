@@ -29,9 +29,11 @@ goes on then.`,
 		Example: "  rota roll --wait --timeout 5m\n  rota roll pause\n  rota roll abort\n  rota roll history",
 		Args:    noArguments,
 	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
 		begun, err := o.client.Roll(ctx)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
 		if err := o.tell("roll %d", begun.ID); err != nil || !w.wait {
 			return err
@@ -39,28 +41,24 @@ goes on then.`,
 		return o.waitForRoll(ctx, w, begun.ID)
 	})
 	w.add(cmd, "every worker is replaced")
-	cmd.AddCommand(newRollStatus(), newRollHistory(),
+	cmd.AddCommand(newRollStatus(),
 		changeRoll("pause", "begin no more cycles of the roll under way", (*api.Client).PauseRoll),
 		changeRoll("resume", "go on with a roll that was paused", (*api.Client).ResumeRoll),
-		changeRoll("abort", "end the roll under way; workers that were replaced stay so", (*api.Client).AbortRoll))
+		changeRoll("abort", "end the roll under way; who was replaced stays so", (*api.Client).AbortRoll),
+		newRollHistory())
 	return cmd
 }
 
 // waitForRoll shows how far a roll is until it has ended.
 func (o *operator) waitForRoll(ctx context.Context, w *waiting, id int) error {
-	ctx, cancel := w.context(ctx)
-	defer cancel()
 	var last api.Roll
-	known, asked := false, time.Now()
+	known := false
 	progress := func(ctx context.Context) (bool, error) {
 		rolls, err := o.client.Rolls(ctx)
 		if err != nil {
 			return false, err
 		}
 		r := findRoll(rolls, id)
-		if r == nil && !known && time.Since(asked) < lag {
-			return false, nil
-		}
 		if r == nil {
 			return false, fmt.Errorf("rota does not know roll %d any more: see rota roll history", id)
 		}
@@ -101,7 +99,7 @@ func findRoll(rolls *api.Rolls, id int) *api.Roll {
 
 func newRollStatus() *cobra.Command {
 	return newOperator(&cobra.Command{
-		Use: "status [flags]", Short: "show how far the roll under way is, or how the last one ended",
+		Use: "status [flags]", Short: "show how far the roll is, or how the last one ended",
 		Example: "  rota roll status", Args: noArguments,
 	}, func(ctx context.Context, o *operator, _ []string) error {
 		rolls, err := o.client.Rolls(ctx)

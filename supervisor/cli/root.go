@@ -21,7 +21,7 @@ func Main(args []string) int {
 	}
 	root := newRoot()
 	prepareCompletion(root, args)
-	root.SetArgs(lessFlags(args))
+	root.SetArgs(lessFlags(root, args))
 	return exitCode(root.ExecuteContext(context.Background()), os.Stderr)
 }
 
@@ -70,12 +70,21 @@ on a schedule, while the requests in flight finish.`,
 	}
 	root.SetVersionTemplate("rota {{.Version}}\n")
 	addFlags(root.Flags())
-	root.AddCommand(newStatus(), newTop(), newExplain(), newEvents(), newHistory(),
-		newRoll(), newCycle(), newScale(), newStop(), newHealthcheck(),
-		newCheck(limit), newCompletion(), newDemo(), newDemoServer())
+	addGroup(root, "Look at a running pool", newStatus(), newTop(), newExplain(), newEvents(), newHistory(), newHealthcheck())
+	addGroup(root, "Change it", newRoll(), newCycle(), newScale(), newStop())
+	addGroup(root, "Set up and try", newCheck(limit), newCompletion(), newDemo(), newDemoServer())
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	setHelp(root)
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, heading string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: heading, Title: heading})
+	for _, c := range commands {
+		c.GroupID = heading
+	}
+	root.AddCommand(commands...)
 }
 
 // anySetting tells whether a flag was given: `rota` alone asks for help, while

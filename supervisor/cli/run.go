@@ -109,7 +109,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	metrics.Watch(sv.sup)
 	sv.metrics = metrics
 	sv.admin = admin.New(admin.Options{
-		Pool: sv.sup, Operator: changer{sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
+		Pool: sv.sup, Operator: changer{sv.sup, sv}, Metrics: metrics, Journal: events, History: recorder, Version: version(), Started: time.Now(),
 		Token: sv.token, Certificate: sv.certificate,
 		Warn: sv.log.warn, Logs: sv.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	})

@@ -9,11 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rota/supervisor"
 	"rota/supervisor/admin/api"
+	"rota/supervisor/cli/view"
 )
-
-// mostWorkers is what --workers takes as well.
-const mostWorkers = 1000
 
 func newScale() *cobra.Command {
 	w := &waiting{}
@@ -21,11 +20,11 @@ func newScale() *cobra.Command {
 	cmd := newOperator(&cobra.Command{
 		Use:   "scale N|+N|-N [flags]",
 		Short: "change the number of workers of a running pool",
-		Long: `rota scale changes the number of workers, to N or by it. It stays so until --workers
-itself is changed or rota starts anew. With --wait it ends with 0 once so many
-are ready and those too many have gone, 1 if another number was asked for
-meanwhile, 124 if --timeout has passed: the pool goes on then.`,
-		Example: "  rota scale 6\n  rota scale +1 --wait\n  rota scale -2",
+		Long: `rota scale changes the number of workers, to N or by it. It stays so until
+--workers itself is changed or rota starts anew. With --wait it ends with 0 once
+so many are ready and those too many have gone, 1 if another number was asked
+for meanwhile, 124 if --timeout has passed: the pool goes on then.`,
+		Example: "  rota scale 6\n  rota scale +1 --wait\n  rota scale -1",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneArgument("the number of workers", "rota scale 6")(cmd, args); err != nil {
 				return err
@@ -35,19 +34,21 @@ meanwhile, 124 if --timeout has passed: the pool goes on then.`,
 			return usage(err)
 		},
 	}, func(ctx context.Context, o *operator, _ []string) error {
+		ctx, cancel := w.context(ctx)
+		defer cancel()
 		before, err := o.client.Status(ctx)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
 		n := to.of(before.Desired)
-		if n < 1 || n > mostWorkers {
-			return usage(fmt.Errorf("rota scale: that would be %d workers, from %d: want 1 to %d", n, before.Desired, mostWorkers))
+		if n < 1 || n > supervisor.MostWorkers {
+			return usage(fmt.Errorf("that would be %d workers, from %d: want 1 to %d", n, before.Desired, supervisor.MostWorkers))
 		}
 		scaled, err := o.client.Scale(ctx, n)
 		if err != nil {
-			return err
+			return w.unanswered(err)
 		}
-		if err := o.tell("%d workers wanted, %d before", scaled.Workers, scaled.Before); err != nil || !w.wait {
+		if err := o.tell("%s wanted, %d before", view.Count(scaled.Workers, "worker"), scaled.Before); err != nil || !w.wait {
 			return err
 		}
 		return o.waitForScale(ctx, w, scaled.Workers, before.Time)
@@ -74,8 +75,8 @@ func (a amount) of(now int) int {
 const less = "\u2212"
 
 // lessFlags makes `rota scale -2` what it looks like.
-func lessFlags(args []string) []string {
-	if len(args) == 0 || args[0] != "scale" {
+func lessFlags(root *cobra.Command, args []string) []string {
+	if cmd, _, err := root.Find(args); err != nil || cmd.Name() != "scale" {
 		return args
 	}
 	changed := append([]string{}, args...)
@@ -92,30 +93,25 @@ func parseAmount(text string) (amount, error) {
 	text = strings.Replace(text, less, "-", 1)
 	n, err := strconv.Atoi(text)
 	a := amount{n, strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-")}
-	if err != nil || n > mostWorkers || n < -mostWorkers || !a.relative && n < 1 || a.relative && n == 0 {
-		return amount{}, fmt.Errorf("rota scale: %q is no number of workers: want 1 to %d, or a change like +1 or -1", text, mostWorkers)
+	if err != nil || n > supervisor.MostWorkers || n < -supervisor.MostWorkers || !a.relative && n < 1 || a.relative && n == 0 {
+		return amount{}, fmt.Errorf("%q is no number of workers: want 1 to %d, or a change like +1 or -1", text, supervisor.MostWorkers)
 	}
 	return a, nil
 }
 
 // waitForScale waits until n workers are ready, and no others are left.
 func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since time.Time) error {
-	ctx, cancel := w.context(ctx)
-	defer cancel()
-	ready, seen, asked := -1, false, time.Now()
+	ready := -1
 	settled := func(ctx context.Context) (bool, error) {
 		s, err := o.client.Status(ctx)
 		switch {
 		case err != nil:
 			return false, err
-		case s.Desired != n && !seen && time.Since(asked) < lag:
-			return false, nil
 		case s.Desired != n:
-			return false, fmt.Errorf("%d workers are wanted now: somebody else has scaled the pool", s.Desired)
+			return false, fmt.Errorf("somebody else has scaled the pool, to %s", view.Count(s.Desired, "worker"))
 		case s.Phase == api.PhaseStopping:
-			return false, fmt.Errorf("the pool is stopping")
+			return false, supervisor.ErrStopping
 		}
-		seen = true
 		if s.Ready != ready {
 			ready = s.Ready
 			if err := o.tell("%d of %d ready", s.Ready, n); err != nil {
@@ -124,5 +120,5 @@ func (o *operator) waitForScale(ctx context.Context, w *waiting, n int, since ti
 		}
 		return s.Ready == n && s.Alive == n, nil
 	}
-	return w.timedOut(o.watch(ctx, since, o.worry, settled), fmt.Sprintf("scaling to %d workers is", n), "rota status")
+	return w.timedOut(o.watch(ctx, since, o.worry, settled), fmt.Sprintf("scaling to %s is", view.Count(n, "worker")), "rota status")
 }

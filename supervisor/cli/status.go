@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -37,8 +35,14 @@ TO LIMIT when it will be at the pool's limit if it goes on growing. Columns that
 have no room are left out, the least important first; -o wide has them all.
 
 It ends with 0 if all workers are ready, 3 if not, 4 if no pool answers.`,
-		Example: "  rota status\n  rota status --watch\n  rota status -o json | jq .workers[].memory.private_bytes",
-		Args:    noArguments,
+		Example: "  rota status\n  rota status --watch 5s\n  rota status -o json | jq '.workers[].memory.private_bytes'",
+		Args: func(cmd *cobra.Command, args []string) error {
+			// A flag with a value of its own leaves that of --watch 5s behind.
+			if len(args) == 1 && watch > 0 && (spanValue{&watch}).Set(args[0]) == nil {
+				return nil
+			}
+			return noArguments(cmd, args)
+		},
 	}, func(ctx context.Context, o *operator, _ []string) error {
 		if watch > 0 {
 			return o.watchStatus(ctx, format, watch)
@@ -53,23 +57,19 @@ It ends with 0 if all workers are ready, 3 if not, 4 if no pool answers.`,
 		return readiness(status)
 	})
 	cmd.Flags().VarP(choiceValue{&format, []string{asTable, asWide, asJSON}}, "output", "o", "a table that fits the terminal, all of its columns, or the JSON of GET /v1/status")
-	cmd.Flags().Var(spanValue{&watch}, "watch", "show it again and again, as --watch=5s (every 2s)")
+	cmd.Flags().Var(spanValue{&watch}, "watch", "show it again and again, as --watch 5s")
 	cmd.Flag("watch").NoOptDefVal = watchInterval.String()
 	return cmd
 }
 
 // status is the pool's, and how it is to be shown.
 func (o *operator) status(ctx context.Context, format string) ([]byte, *api.Status, error) {
-	var body bytes.Buffer
-	if err := o.client.Copy(ctx, &body, "/v1/status"); err != nil {
+	status, text, err := o.client.StatusJSON(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
-	status := new(api.Status)
-	if err := json.Unmarshal(body.Bytes(), status); err != nil {
-		return nil, nil, fmt.Errorf("cannot read the status of rota at %s (is it of another version?): %w", o.client.Socket(), err)
-	}
 	if format == asJSON {
-		return o.screen.json(body.Bytes()), status, nil
+		return o.screen.json(text), status, nil
 	}
 	options := o.screen.options()
 	options.All = format == asWide

@@ -33,7 +33,7 @@ It connects again by itself when the pool is restarted. NO_COLOR is heeded.`,
 		case errors.Is(err, top.ErrNoTerminal):
 			return usage(err)
 		case errors.As(err, &stopped):
-			return &ExitError{128 + int(stopped.Signal), errors.New("")}
+			return &ExitError{exitSignal + int(stopped.Signal), errors.New("")}
 		}
 		return err
 	})

@@ -15,10 +15,6 @@ import (
 // pollInterval is how often a command that waits asks although nothing was heard.
 const pollInterval = time.Second
 
-// lag is how long what was asked for may not be seen yet in what the pool tells of
-// itself: that is published now and then, and not before an answer is given.
-const lag = 5 * time.Second
-
 // errWaitOver is the cause of a context that --timeout ended.
 var errWaitOver = errors.New("the time is over")
 
@@ -34,13 +30,13 @@ func (w *waiting) add(cmd *cobra.Command, until string) {
 	args := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, given []string) error {
 		if w.timeout > 0 && !w.wait {
-			return usage(fmt.Errorf("%s: --timeout is for --wait: add that", cmd.CommandPath()))
+			return usage(errors.New("--timeout is for --wait: add that"))
 		}
 		return args(cmd, given)
 	}
 }
 
-// context is one that --timeout ends, and tells the end from others.
+// context is one that --timeout ends, which counts from the first question on.
 func (w *waiting) context(parent context.Context) (context.Context, context.CancelFunc) {
 	if w.timeout == 0 {
 		return context.WithCancel(parent)
@@ -103,6 +99,14 @@ func (w *waiting) timedOut(err error, what, goesOn string) error {
 		return err
 	}
 	return &ExitError{exitTimedOut, fmt.Errorf("%s not over after %s: it goes on (%s)", what, formatDuration(w.timeout), goesOn)}
+}
+
+// unanswered is the error of a question that took too long.
+func (w *waiting) unanswered(err error) error {
+	if !errors.Is(err, errWaitOver) {
+		return err
+	}
+	return &ExitError{exitTimedOut, fmt.Errorf("no answer within %s: what was asked for may have begun (see rota status)", formatDuration(w.timeout))}
 }
 
 // tell prints a line.

@@ -1,13 +1,13 @@
 package api
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,16 +22,25 @@ type Client struct {
 	http   http.Client
 }
 
-// mostAnswer bounds what is read of one answer; a status of 500 workers is a
-// megabyte at most.
-const mostAnswer = 64 << 20
+const (
+	// mostAnswer bounds what is read of one answer; a status of 500 workers is a
+	// megabyte at most.
+	mostAnswer  = 64 << 20
+	mostRefusal = 64 << 10
+	// answerTime is how long rota may take to begin an answer. It takes milliseconds,
+	// and for a history that must wait its turn 5 s: longer than this it was stopped
+	// (SIGSTOP), or its machine has no time for it.
+	answerTime = 10 * time.Second
+)
 
 // NewClient asks the pool behind a unix socket. Nothing is connected yet.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}}
+	return &Client{socket: socket, http: http.Client{Transport: &http.Transport{
+		DialContext: dial, DisableCompression: true, ResponseHeaderTimeout: answerTime,
+	}}}
 }
 
 // Socket is the path that the client was made with.
@@ -44,19 +53,35 @@ type Unreachable struct {
 }
 
 func (e *Unreachable) Error() string {
+	var asked *url.Error
+	err, remedy := e.Err, "is it running?"
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
 	var op *net.OpError
-	err := e.Err
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		remedy = "ask as the user that it runs as, or as root"
+	case asked != nil && asked.Timeout():
+		err, remedy = errors.New("it does not answer"), "was it stopped, or is its machine too busy?"
+	}
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return fmt.Sprintf("cannot reach rota at %s: %v (is it running?)", e.Socket, err)
+	return fmt.Sprintf("cannot reach rota at %s: %v (%s)", e.Socket, err, remedy)
 }
 
 func (e *Unreachable) Unwrap() error { return e.Err }
 
 // Status is the pool now.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
-	return ask[Status](ctx, c, "GET", "/v1/status", nil)
+	s, _, err := c.StatusJSON(ctx)
+	return s, err
+}
+
+// StatusJSON is the same, and as it came.
+func (c *Client) StatusJSON(ctx context.Context) (*Status, []byte, error) {
+	return read[Status](ctx, c, "GET", "/v1/status", nil)
 }
 
 // Rolls are the pool's.
@@ -69,29 +94,27 @@ func (c *Client) Explain(ctx context.Context, slot int) (*Explanation, error) {
 	return ask[Explanation](ctx, c, "GET", fmt.Sprintf("/v1/workers/%d/explain", slot), nil)
 }
 
-// History is what the pool was like since a time; the zero time for all.
-func (c *Client) History(ctx context.Context, since time.Time) (*History, error) {
-	return ask[History](ctx, c, "GET", "/v1/history?"+historyQuery(since).Encode(), nil)
+// History is what the pool was like since a time, the zero time for all, with no
+// point finer than a step, 0 for all that there are.
+func (c *Client) History(ctx context.Context, since time.Time, step time.Duration) (*History, error) {
+	query := historyQuery(since)
+	query.Set("step", strconv.FormatFloat(step.Seconds(), 'f', -1, 64))
+	return ask[History](ctx, c, "GET", "/v1/history?"+query.Encode(), nil)
 }
 
-// HistoryCSV copies the same to w, as a table for a spreadsheet.
+// HistoryCSV copies all of the same to w, as a table for a spreadsheet.
 func (c *Client) HistoryCSV(ctx context.Context, since time.Time, w io.Writer) error {
 	query := historyQuery(since)
 	query.Set("format", "csv")
-	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota/v1/history?"+query.Encode(), nil)
+	answer, err := c.do(ctx, "GET", "/v1/history?"+query.Encode(), nil, nil)
 	if err != nil {
 		return err
 	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return &Unreachable{c.socket, err}
-	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return refusal(answer)
+	if _, err := io.Copy(w, answer.Body); err != nil {
+		return fmt.Errorf("cannot pass on what rota at %s says: %w", c.socket, err)
 	}
-	_, err = io.Copy(w, answer.Body)
-	return err
+	return nil
 }
 
 func historyQuery(since time.Time) url.Values {
@@ -147,177 +170,77 @@ func (c *Client) Health(ctx context.Context, all bool) error {
 	if all {
 		path = "/healthz"
 	}
-	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
-	if err != nil {
-		return err
+	answer, err := c.do(ctx, "GET", path, nil, nil)
+	if err == nil {
+		answer.Body.Close()
 	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return &Unreachable{c.socket, err}
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
-	if err != nil {
-		return &Unreachable{c.socket, err}
-	}
-	if answer.StatusCode != http.StatusOK {
-		return &Error{Code: answer.StatusCode, Message: strings.TrimSpace(string(text))}
-	}
-	return nil
-}
-
-// Asked says which part of the stream of events a client wants.
-type Asked struct {
-	After  uint64    // events with a higher ID; 0 for all that are kept
-	Since  time.Time // without After, those not before this; the zero time for any
-	Follow bool      // and those to come, until the context ends or each fails
-	Status bool      // with a status each second
-}
-
-// Message is one message of the stream: one of its fields is set.
-type Message struct {
-	Event  *Event
-	Status *Status
-	Gap    bool // events are missing here: they are not kept any more
-}
-
-// Events calls each for what happened. It ends with the error of each, or of the
-// stream; nil at the end of one that is not followed.
-func (c *Client) Events(ctx context.Context, asked Asked, each func(Message) error) error {
-	query := url.Values{}
-	if !asked.Since.IsZero() {
-		query.Set("since", asked.Since.Format(time.RFC3339Nano))
-	}
-	if !asked.Follow {
-		query.Set("follow", "false")
-	}
-	if asked.Status {
-		query.Set("status", "true")
-	}
-	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota/v1/events?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	if asked.After > 0 {
-		request.Header.Set("Last-Event-ID", strconv.FormatUint(asked.After, 10))
-	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return &Unreachable{c.socket, err}
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return refusal(answer)
-	}
-	return readStream(answer.Body, each)
-}
-
-// readStream reads server-sent events, as the HTML standard has them.
-func readStream(r io.Reader, each func(Message) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, mostAnswer)
-	var name string
-	var data []byte
-	for lines.Scan() {
-		line := lines.Text()
-		field, value, _ := strings.Cut(line, ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case line == "":
-			if m, ok, err := message(name, data); err != nil {
-				return err
-			} else if ok {
-				if err := each(m); err != nil {
-					return err
-				}
-			}
-			name, data = "", nil
-		case field == "event":
-			name = value
-		case field == "data":
-			data = append(data, value...)
-		}
-	}
-	return lines.Err()
-}
-
-func message(name string, data []byte) (m Message, known bool, err error) {
-	switch name {
-	case StreamEvent:
-		m.Event = new(Event)
-		err = json.Unmarshal(data, m.Event)
-	case StreamStatus:
-		m.Status = new(Status)
-		err = json.Unmarshal(data, m.Status)
-	case StreamGap:
-		m.Gap = true
-	default:
-		return m, false, nil
-	}
-	if err != nil {
-		return m, false, fmt.Errorf("cannot read what rota says (is it of another version?): %w", err)
-	}
-	return m, true, nil
-}
-
-// Copy writes the answer to a GET as it is.
-func (c *Client) Copy(ctx context.Context, w io.Writer, path string) error {
-	request, err := http.NewRequestWithContext(ctx, "GET", "http://rota"+path, nil)
-	if err != nil {
-		return err
-	}
-	answer, err := c.http.Do(request)
-	if err != nil {
-		return &Unreachable{c.socket, err}
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return refusal(answer)
-	}
-	if _, err := io.Copy(w, answer.Body); err != nil {
-		return fmt.Errorf("cannot pass on what rota at %s says: %w", c.socket, err)
-	}
-	return nil
+	return err
 }
 
 // ask sends a request and reads its answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, body any) (*T, error) {
-	var text []byte
+	result, _, err := read[T](ctx, c, method, path, body)
+	return result, err
+}
+
+// read is ask, with the text of the answer.
+func read[T any](ctx context.Context, c *Client, method, path string, body any) (*T, []byte, error) {
+	var sent []byte
+	header := http.Header{}
 	if body != nil {
 		var err error
-		if text, err = json.Marshal(body); err != nil {
-			return nil, err
+		if sent, err = json.Marshal(body); err != nil {
+			return nil, nil, err
 		}
+		header.Set("Content-Type", "application/json")
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://rota"+path, bytes.NewReader(text))
+	answer, err := c.do(ctx, method, path, header, sent)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
+	if err != nil {
+		return nil, nil, &Unreachable{c.socket, err}
+	}
+	result := new(T)
+	if answer.StatusCode == http.StatusNoContent {
+		return result, nil, nil
+	}
+	if err := json.Unmarshal(text, result); err != nil {
+		return nil, nil, fmt.Errorf("cannot read the answer of rota at %s (is it of another version?): %w", c.socket, err)
+	}
+	return result, text, nil
+}
+
+// do sends a request. The answer is one of success, whose body is to be closed.
+func (c *Client) do(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://rota"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if header != nil {
+		request.Header = header
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, &Unreachable{c.socket, err}
 	}
-	defer answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
+		defer answer.Body.Close()
 		return nil, refusal(answer)
 	}
-	result := new(T)
-	if answer.StatusCode == http.StatusNoContent {
-		return result, nil
-	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, mostAnswer)).Decode(result); err != nil {
-		return nil, fmt.Errorf("cannot read the answer of rota at %s (is it of another version?): %w", c.socket, err)
-	}
-	return result, nil
+	return answer, nil
 }
 
-// refusal is the error of an answer.
+// refusal is the error of an answer: an Error, or the words of a health check.
 func refusal(answer *http.Response) error {
 	e := &Error{Code: answer.StatusCode}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(e); err != nil || e.Message == "" {
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, mostRefusal))
+	if json.Unmarshal(text, e) != nil && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain") {
+		e.Message = strings.TrimSpace(string(text))
+	}
+	if e.Message == "" {
 		e.Message = "rota answered " + answer.Status
 	}
 	return e

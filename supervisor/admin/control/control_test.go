@@ -182,6 +182,25 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// root removes nothing in a folder whose owner can make another file of it meanwhile.
+func TestOthersAreLeftAlone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // who is not root does not look into the folders of others
+	}
+	theirs := t.TempDir()
+	left := filepath.Join(theirs, "1.sock")
+	corpse(t, left)
+	if err := os.Chown(theirs, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if live := look(theirs, 65534); len(live) != 0 {
+		t.Errorf("%q live", live)
+	}
+	if _, err := os.Lstat(left); err != nil {
+		t.Error(err)
+	}
+}
+
 // The socket is not passed on to workers, and asks who is there.
 func TestPeer(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "s"))

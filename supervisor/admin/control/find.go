@@ -45,15 +45,15 @@ func (e *Several) Error() string {
 }
 
 // Find is the pool whose socket is at explicit, or else at what ROTA_CONTROL
-// says, or else the one running pool that this user may ask. Sockets that were
-// left behind by pools that have gone are removed on the way.
+// says, or else the one running pool that this user may ask. Sockets that
+// this user's pools have left behind are removed on the way.
 func Find(explicit string) (*api.Client, error) {
 	if explicit == "" {
 		explicit = os.Getenv(Variable)
 	}
 	switch {
 	case explicit == Off:
-		return nil, fmt.Errorf("%s is %s: the pool has no control socket", Variable, Off)
+		return nil, fmt.Errorf("a pool without a control socket cannot be asked: --control, or %s, is %s", Variable, Off)
 	case explicit != "":
 		if err := CheckPath(explicit); err != nil {
 			return nil, err
@@ -94,7 +94,10 @@ func look(dir string, uid int) (live []string) {
 		switch {
 		case e.Type() != fs.ModeSocket || !strings.HasSuffix(path, suffix):
 		case dead(path):
-			clean(path)
+			// Another user can put something else into its place at any moment.
+			if uid == os.Geteuid() {
+				clean(path)
+			}
 		default:
 			live = append(live, path)
 		}

@@ -60,7 +60,7 @@ func (f *feed) follow(ctx context.Context, client *api.Client) (lived bool, err 
 	go func() {
 		within, done := context.WithTimeout(ctx, askTime)
 		defer done()
-		if h, err := client.History(within, time.Now().Add(-keptFor)); err == nil {
+		if h, err := client.History(within, time.Now().Add(-keptFor), 0); err == nil {
 			past <- h
 		}
 	}()
