@@ -54,6 +54,22 @@ func TestAPausedRollBeginsNoCycle(t *testing.T) {
 	expect(t, c, t0.Add(time.Minute), f, Start{Slot: 2, Generation: 2, Trigger: Crash}) // it has proved itself
 }
 
+func TestAPausedRollDoesNotSpreadToNewSlots(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	newRelease(f, t0)
+	relieve(t, c, t0, f, Plan(c, t0, f)[0].(Start))
+	f.Roll.Paused = true
+	f.Desired = 3
+	start := Start{Slot: 2, Generation: 1}
+	expect(t, c, t0, f, start)
+	w := f.Launch(start, t0)
+	f.MarkReady(c, w.ID, t0)
+	f.Roll.Paused = false
+	relieve(t, c, t0, f, Plan(c, t0, f)[0].(Start))
+	expect(t, c, t0, f, Start{Slot: 2, Generation: 2, Replaces: w.ID, Trigger: Generation}) // it is rolled, too
+}
+
 func TestAPausedStopFirstCycleIsFinishedToo(t *testing.T) {
 	c := defaults()
 	c.MaxSurge, c.MaxUnavailable = 0, 1
