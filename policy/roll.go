@@ -170,15 +170,14 @@ func (f *Fleet) abandonRoll(result RollResult, now time.Time) {
 // what it rolls out spreads no further: a slot goes on with what it had, and one that
 // had nothing yet begins with what the first of those has that wait for the roll.
 func (f *Fleet) release(slot int) int {
-	r := f.Roll
-	if r == nil || !r.Paused || r.done[slot] {
+	if f.Roll == nil || !f.Roll.Paused {
 		return f.Generation
 	}
 	if had := f.Slots[slot].Generation; had != 0 {
 		return had
 	}
-	for other := range min(r.slots, f.Desired) {
-		if had := f.Slots[other].Generation; had != 0 && !r.done[other] {
+	for other := range f.Desired {
+		if had := f.Slots[other].Generation; had != 0 && had < f.Roll.Generation {
 			return had
 		}
 	}

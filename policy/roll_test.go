@@ -193,6 +193,41 @@ func TestRecall(t *testing.T) {
 	}
 }
 
+func TestRecallOfASlotWithTwoWorkersOrOneTooMany(t *testing.T) {
+	c := defaults()
+	f := served(c, 3)
+	next := f.Launch(Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age}, t0)
+	f.MarkReady(c, next.ID, t0)
+	if f.Recall(1); !f.Find(next.ID).Recalled || f.Find(2).Recalled {
+		t.Errorf("who goes anyway was asked for: %+v", f.Workers)
+	}
+	f.Desired = 2
+	if f.Recall(2) || f.Find(3).Recalled {
+		t.Errorf("a slot that is to go was asked for: %+v", f.Workers)
+	}
+}
+
+func TestTheScheduleDoesNotEndARoll(t *testing.T) {
+	c := defaults()
+	c.Cron = everyNth(time.Hour)
+	f := served(c, 2)
+	newRelease(f, t0)
+	f.Roll.Paused = true
+	day := t0.Add(24 * time.Hour)
+	expect(t, c, day, f)
+	if at := Wake(c, day, f); !at.IsZero() {
+		t.Errorf("wakes at %s for a schedule that is not heeded", at)
+	}
+	f.Roll.Paused = false
+	for f.Roll.Replaced < 2 {
+		relieve(t, c, day, f, Plan(c, day, f)[0].(Start))
+	}
+	expect(t, c, day, f, EndRoll{})
+	f.FinishRoll(day)
+	expect(t, c, day, f) // all that has fired meanwhile is served
+	expect(t, c, day.Add(time.Hour), f, BeginRoll{Trigger: Cron})
+}
+
 func TestRecallOfAWorkerThatCannotBeReplaced(t *testing.T) {
 	c := defaults()
 	f := served(c, 2)
