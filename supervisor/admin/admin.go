@@ -1,6 +1,7 @@
 // Package admin serves what operators and their machines read over HTTP:
 // health, metrics, the API and the dashboard. It only ever reads the Status that
-// the supervisor has published, so that no reader can hold the pool up.
+// the supervisor has published, so that no reader can hold the pool up; but for an
+// explanation, which few at a time ask the loop for.
 package admin
 
 import (
@@ -45,7 +46,8 @@ type Server struct {
 	options   Options
 	streams   streams
 	feed      *feed
-	histories chan struct{} // one for each that is being written
+	histories turns // to be written
+	explains  turns // to ask the loop
 	refusals  refusals
 	patience  time.Duration // with a stream's client; see streamPatience
 }
@@ -61,7 +63,7 @@ func New(options Options) *Server {
 	if options.Metrics != nil {
 		options.Metrics.self.release(options.Version)
 	}
-	s := &Server{options: options, histories: make(chan struct{}, mostHistories), patience: streamPatience}
+	s := &Server{options: options, histories: make(turns, mostHistories), explains: make(turns, mostExplains), patience: streamPatience}
 	s.feed = newFeed(options.Journal, s.statusMessage)
 	return s
 }

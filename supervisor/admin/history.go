@@ -9,9 +9,8 @@ import (
 
 const (
 	// mostHistories are written down at once: that of 100 workers is some 25 MB, and
-	// takes a core half a second. Others wait for historyWait.
+	// takes a core half a second.
 	mostHistories = 4
-	historyWait   = 5 * time.Second
 	historyTime   = time.Minute // for a client to take it
 )
 
@@ -37,9 +36,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if r.Method != http.MethodHead && !s.turn(r) {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-		refuse(w, http.StatusServiceUnavailable, "too many read the history")
+	if r.Method != http.MethodHead && !s.histories.take(w, r, "too many read the history") {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -52,7 +49,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	defer func() { <-s.histories }()
+	defer s.histories.give()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(historyTime))
 	excerpt := s.options.History.Since(since, time.Duration(step*float64(time.Second)))
 	// An error means that the client has gone, or is too slow.
@@ -61,17 +58,4 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	} else {
 		_ = excerpt.WriteJSON(w)
 	}
-}
-
-// turn waits until a history may be written; false if that takes too long.
-func (s *Server) turn(r *http.Request) bool {
-	wait := time.NewTimer(historyWait)
-	defer wait.Stop()
-	select {
-	case s.histories <- struct{}{}:
-		return true
-	case <-wait.C:
-	case <-r.Context().Done():
-	}
-	return false
 }

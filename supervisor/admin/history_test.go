@@ -63,7 +63,7 @@ func TestHistory(t *testing.T) {
 			s.histories <- struct{}{}
 		}
 		began := time.Now()
-		if code, _ := get(t, h, "GET", "/v1/history"); code != http.StatusServiceUnavailable || time.Since(began) != historyWait {
+		if code, _ := get(t, h, "GET", "/v1/history"); code != http.StatusServiceUnavailable || time.Since(began) != turnWait {
 			t.Errorf("one too many is answered with %d after %s", code, time.Since(began))
 		}
 		go func() {

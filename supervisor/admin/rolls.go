@@ -8,12 +8,20 @@ import (
 
 func (s *Server) rolls(w http.ResponseWriter, _ *http.Request) { answer(w, s.describeRolls()) }
 
+// mostExplains ask the pool's loop at once: who asks for more has them wait here, and
+// not for the loop, which would go on with what nobody is there for any more.
+const mostExplains = 4
+
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	slot, err := slotOf(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if !s.explains.take(w, r, "too many ask for explanations") {
+		return
+	}
+	defer s.explains.give()
 	explanation, err := s.explanation(slot)
 	if err != nil {
 		refuseError(w, err)
