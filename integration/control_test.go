@@ -184,7 +184,7 @@ func TestStopCommand(t *testing.T) {
 		t.Errorf("with too little time: %d %s", e.code, e.stderr)
 	}
 	by := p.awaitKind("operator asked", 1)
-	if by["detail"] != "stop" || !strings.Contains(by.str("reason"), "by user") {
+	if by["message"] != "stop" || !strings.Contains(by.str("reason"), "by user") {
 		t.Errorf("the log says %v", by)
 	}
 	if err := <-held; err != nil {
@@ -253,7 +253,7 @@ func TestRollOfABadConfiguration(t *testing.T) {
 	if refused, ok := err.(*api.Error); !ok || refused.Code != 422 || !strings.Contains(refused.Message, `"many"`) {
 		t.Errorf("%v", err)
 	}
-	if e := p.awaitKind("operator denied", 1); !strings.Contains(e.str("detail"), `"many"`) {
+	if e := p.awaitKind("operator denied", 1); !strings.Contains(e.str("message"), `"many"`) {
 		t.Errorf("%v", e)
 	}
 	if p.count("roll began") > 0 {

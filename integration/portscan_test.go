@@ -247,7 +247,7 @@ func TestPortScan(t *testing.T) {
 			for _, e := range p.of("operator asked", "roll began", "cycle began", "pool scaled", "pool stopping") {
 				// Of what has no flaw but a slot or a number that there is not, the pool is asked.
 				if !e.is("operator asked") || !slices.Contains([]string{"cycle slot 99", "scale to 1000000000 workers",
-					"pause the roll", "resume the roll", "abort the roll"}, e.str("detail")) {
+					"pause the roll", "resume the roll", "abort the roll"}, e.str("message")) {
 					t.Errorf("it has come to %v", e)
 				}
 			}

@@ -88,7 +88,7 @@ func TestTokenOverTLS(t *testing.T) {
 	is(401, "POST", "/v1/scale", "second-0123456789", `{"workers":2}`)
 	p.awaitText("refused POST")
 	is(200, "POST", "/v1/scale", "first-0123456789", `{"workers":2}`)
-	if e := p.awaitKind("operator asked", 1); e["detail"] != "scale to 2 workers" || !strings.Contains(e.str("reason"), "the bearer of the token, from 127.0.0.1:") {
+	if e := p.awaitKind("operator asked", 1); e["message"] != "scale to 2 workers" || !strings.Contains(e.str("reason"), "the bearer of the token, from 127.0.0.1:") {
 		t.Errorf("the log says %v", e)
 	}
 	p.awaitKind("pool scaled", 1)
