@@ -167,10 +167,19 @@ func (f *Fleet) abandonRoll(result RollResult, now time.Time) {
 }
 
 // release is what a worker is started with in a slot. As long as a roll is paused,
-// what it rolls out spreads no further.
+// what it rolls out spreads no further: a slot goes on with what it had, and one that
+// had nothing yet begins with what the first of those has that wait for the roll.
 func (f *Fleet) release(slot int) int {
-	if r, had := f.Roll, f.Slots[slot].Generation; r != nil && r.Paused && !r.done[slot] && had != 0 {
+	if f.Roll == nil || !f.Roll.Paused {
+		return f.Generation
+	}
+	if had := f.Slots[slot].Generation; had != 0 {
 		return had
+	}
+	for other := range f.Desired {
+		if had := f.Slots[other].Generation; had != 0 && had < f.Roll.Generation {
+			return had
+		}
 	}
 	return f.Generation
 }

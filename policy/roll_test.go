@@ -54,6 +54,22 @@ func TestAPausedRollBeginsNoCycle(t *testing.T) {
 	expect(t, c, t0.Add(time.Minute), f, Start{Slot: 2, Generation: 2, Trigger: Crash}) // it has proved itself
 }
 
+func TestAPausedRollDoesNotSpreadToNewSlots(t *testing.T) {
+	c := defaults()
+	f := served(c, 2)
+	newRelease(f, t0)
+	relieve(t, c, t0, f, Plan(c, t0, f)[0].(Start))
+	f.Roll.Paused = true
+	f.Desired = 3
+	start := Start{Slot: 2, Generation: 1}
+	expect(t, c, t0, f, start)
+	w := f.Launch(start, t0)
+	f.MarkReady(c, w.ID, t0)
+	f.Roll.Paused = false
+	relieve(t, c, t0, f, Plan(c, t0, f)[0].(Start))
+	expect(t, c, t0, f, Start{Slot: 2, Generation: 2, Replaces: w.ID, Trigger: Generation}) // it is rolled, too
+}
+
 func TestAPausedStopFirstCycleIsFinishedToo(t *testing.T) {
 	c := defaults()
 	c.MaxSurge, c.MaxUnavailable = 0, 1
@@ -175,6 +191,41 @@ func TestRecall(t *testing.T) {
 	if w.Slot != 2 || f.has(func(w *Worker) bool { return w.Recalled }) {
 		t.Errorf("asked twice, there is one cycle: %+v", f.Workers)
 	}
+}
+
+func TestRecallOfASlotWithTwoWorkersOrOneTooMany(t *testing.T) {
+	c := defaults()
+	f := served(c, 3)
+	next := f.Launch(Start{Slot: 1, Generation: 1, Replaces: 2, Trigger: Age}, t0)
+	f.MarkReady(c, next.ID, t0)
+	if f.Recall(1); !f.Find(next.ID).Recalled || f.Find(2).Recalled {
+		t.Errorf("who goes anyway was asked for: %+v", f.Workers)
+	}
+	f.Desired = 2
+	if f.Recall(2) || f.Find(3).Recalled {
+		t.Errorf("a slot that is to go was asked for: %+v", f.Workers)
+	}
+}
+
+func TestTheScheduleDoesNotEndARoll(t *testing.T) {
+	c := defaults()
+	c.Cron = everyNth(time.Hour)
+	f := served(c, 2)
+	newRelease(f, t0)
+	f.Roll.Paused = true
+	day := t0.Add(24 * time.Hour)
+	expect(t, c, day, f)
+	if at := Wake(c, day, f); !at.IsZero() {
+		t.Errorf("wakes at %s for a schedule that is not heeded", at)
+	}
+	f.Roll.Paused = false
+	for f.Roll.Replaced < 2 {
+		relieve(t, c, day, f, Plan(c, day, f)[0].(Start))
+	}
+	expect(t, c, day, f, EndRoll{})
+	f.FinishRoll(day)
+	expect(t, c, day, f) // all that has fired meanwhile is served
+	expect(t, c, day.Add(time.Hour), f, BeginRoll{Trigger: Cron})
 }
 
 func TestRecallOfAWorkerThatCannotBeReplaced(t *testing.T) {
