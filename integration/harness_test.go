@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // beside is how many tests run at once for each processor. Most wait most of the time,
 // for servers that start and for what takes a second by the clock.
-const beside = 3
+const beside = 2
 
 func build(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "rota-integration-")

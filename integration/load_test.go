@@ -26,6 +26,11 @@ type load struct {
 // drive sends requests on new connections from some clients at once, each as
 // soon as the one before is answered, until ctx ends.
 func drive(ctx context.Context, addr, path string, clients int) *load {
+	return driveAt(ctx, addr, path, clients, 0)
+}
+
+// driveAt does so with a pause, from one request of a client to its next, at least.
+func driveAt(ctx context.Context, addr, path string, clients int, pause time.Duration) *load {
 	l := &load{lost: map[string]int{}}
 	var wg sync.WaitGroup
 	for range clients {
@@ -34,6 +39,10 @@ func drive(ctx context.Context, addr, path string, clients int) *load {
 				began := time.Now()
 				_, err := get(addr, path)
 				l.note(err, time.Since(began))
+				select {
+				case <-time.After(pause - time.Since(began)):
+				case <-ctx.Done():
+				}
 			}
 		})
 	}

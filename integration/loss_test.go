@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // rollUnderLoad replaces all workers again and again, without a pause, under
@@ -19,7 +20,8 @@ func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	results := make(chan *load, 1)
-	go func() { results <- drive(ctx, addr, "/", clients) }()
+	// New workers need the processor too: clients that waited for nothing would take all of it.
+	go func() { results <- driveAt(ctx, addr, "/", clients, 20*time.Millisecond) }()
 	for i := range rolls {
 		p.signal(syscall.SIGHUP)
 		p.awaitKind("roll done", i+1)
