@@ -17,6 +17,7 @@ type log struct {
 	hclog.Logger
 	file *logFile // nil for standard error
 	json bool
+	out  *unhurried
 }
 
 func openLog(level, format, path string) (*log, error) {
@@ -29,10 +30,16 @@ func openLog(level, format, path string) (*log, error) {
 		}
 		out = file
 	}
-	return &log{hclog.New(&hclog.LoggerOptions{
-		Name: "rota", Level: hclog.LevelFromString(level), JSONFormat: format == "json", Output: out,
-	}), file, format == "json"}, nil
+	l := &log{file: file, json: format == "json"}
+	l.out = newUnhurried(out, l.warn)
+	l.Logger = hclog.New(&hclog.LoggerOptions{
+		Name: "rota", Level: hclog.LevelFromString(level), JSONFormat: l.json, Output: l.out,
+	})
+	return l, nil
 }
+
+// close writes what is left.
+func (l *log) close() { l.out.close() }
 
 func (l *log) warn(text string)               { l.Logger.Warn(text) }
 func (l *log) info(text string, args ...any)  { l.Logger.Info(text, args...) }

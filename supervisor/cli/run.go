@@ -56,6 +56,7 @@ func run(ctx context.Context, fs *pflag.FlagSet, command []string, limit Limit) 
 	if sv.log, err = openLog(settings.LogLevel, settings.LogFormat, settings.LogFile); err != nil {
 		return err
 	}
+	defer sv.log.close()
 	if sv.token, sv.certificate, err = settings.guards(); err != nil {
 		return err
 	}
