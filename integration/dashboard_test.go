@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -138,6 +139,9 @@ func TestDashboardComesBack(t *testing.T) {
 // frames come as late as others let them, and Chromium paints without a graphics
 // card here. Both are told only. A frame has ten seconds to tell of, and not one.
 func TestDashboardForHours(t *testing.T) {
+	if os.Getenv("TEST_RACE") != "" {
+		return // no rota runs in it
+	}
 	t.Parallel()
 	const seconds, most = 600, 50.0
 	s := leaking

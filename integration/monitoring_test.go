@@ -18,6 +18,9 @@ import (
 
 // What the examples ask promtool to check, as their pages say it.
 func TestPrometheusExamples(t *testing.T) {
+	if os.Getenv("TEST_RACE") != "" {
+		return // no rota runs in it
+	}
 	t.Parallel()
 	promtool := server(t, "promtool", "prometheus")
 	commands := 0
@@ -52,6 +55,9 @@ func TestPrometheusExamples(t *testing.T) {
 
 // Each alert has a test in which it fires, and says what to do.
 func TestAlertsAreTested(t *testing.T) {
+	if os.Getenv("TEST_RACE") != "" {
+		return // no rota runs in it
+	}
 	t.Parallel()
 	tests, err := os.ReadFile("../examples/prometheus/rules_test.yml")
 	if err != nil {
