@@ -168,7 +168,10 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 			}
 		}
 		if start.Trigger == Crash {
-			start.Reason = fmt.Sprintf("%d failures in a row", f.Slots[slot].Failures)
+			start.Reason = "the one before ended by itself"
+			if n := f.Slots[slot].Failures; n > 1 {
+				start.Reason = fmt.Sprintf("%d failures in a row", n)
+			}
 		}
 		return start
 	}

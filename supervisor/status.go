@@ -166,7 +166,11 @@ func (s *Supervisor) missing(now time.Time) string {
 	text := fmt.Sprintf("%d of %d workers are ready", f.Count(policy.Ready), f.Desired)
 	for slot := range f.Desired {
 		if had := f.Slots[slot]; had.Failures > 0 && f.Serving(slot) == nil {
-			return fmt.Sprintf("%s; slot %d has failed %d times in a row, the last time %s ago", text, slot, had.Failures, now.Sub(had.Failed).Round(time.Second))
+			ago := now.Sub(had.Failed).Round(time.Second)
+			if had.Failures == 1 {
+				return fmt.Sprintf("%s; slot %d has failed, %s ago", text, slot, ago)
+			}
+			return fmt.Sprintf("%s; slot %d has failed %d times in a row, the last time %s ago", text, slot, had.Failures, ago)
 		}
 	}
 	return text

@@ -3,6 +3,7 @@ package top
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"rota/supervisor/cli/view"
@@ -152,14 +153,21 @@ func (m *model) scale(a area, h int, top, limit float64) {
 	}
 }
 
-// timeline is the line under the plot: since when, the cycles, now.
+// timeline is the line under the plot: since when, the cycles, now. A mark wins
+// over a word that would be in its place.
 func (m *model) timeline(a area, p projection, long time.Duration, g *glyphs) {
-	a.put(0, 0, "-"+view.Span(long), style{colour: grey})
+	word := func(x int, text string) {
+		end := min(x+textWidth(text), len(p.marks))
+		if x >= 0 && (x >= end || !slices.Contains(p.marks[x:end], true)) {
+			a.put(x, 0, text, style{colour: grey})
+		}
+	}
+	word(0, "-"+view.Span(long))
 	if a.w > 40 {
 		half := "-" + view.Span(long/2)
-		a.put(a.w/2-textWidth(half)/2, 0, half, style{colour: grey})
+		word(a.w/2-textWidth(half)/2, half)
 	}
-	a.right(0, "now", style{colour: grey})
+	word(a.w-textWidth("now"), "now")
 	for x, marked := range p.marks {
 		if marked {
 			a.put(x, 0, g.cycle, style{colour: yellow, bold: true})

@@ -32,8 +32,10 @@ const charts = [
   },
   {
     name: "Memory of all", write: size, axis: tick, steps: sizes, width: 62, least: 1 << 20,
-    lines: [plain("container", "plain", { label: "container", fill: "plain-fill" }), plain("total", "private", { label: "workers", fill: "private-fill" })],
-    now: (s) => size(s.memory.total_bytes ?? s.memory.private_bytes), values: (s) => [s.container.usage_bytes, s.memory.total_bytes ?? s.memory.private_bytes],
+    // What a whole machine uses would leave the workers a line at the bottom.
+    lines: [plain("container", "plain", { label: "container", fill: "plain-fill", unless: (s) => s.container.machine }), plain("total", "private", { label: "workers", fill: "private-fill" })],
+    now: (s) => size(s.memory.total_bytes ?? s.memory.private_bytes),
+    values: (s) => [s.container.machine ? null : s.container.usage_bytes, s.memory.total_bytes ?? s.memory.private_bytes],
     line: (s) => (s.container.machine ? s.memory.budget_bytes : (s.memory.budget_bytes ?? s.container.limit_bytes)),
   },
   {
@@ -107,7 +109,7 @@ export class Traffic {
   data(card, begin) {
     const { store } = this;
     const [x, ...lines] = card.arrays;
-    const columns = card.about.lines.map((l) => store.pool[l.name]);
+    const columns = card.about.lines.map((l) => (l.unless?.(this.last) ? [] : store.pool[l.name]));
     const n = store.n - begin;
     x.length = n;
     for (let k = 0; k < n; k++) x[k] = store.time[begin + k];
