@@ -50,7 +50,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The router would redirect to the clean path.
 	if path.Clean(r.URL.Path) != r.URL.Path {
-		refuse(w, http.StatusNotFound, "no such path: see GET /v1/status and the other paths of the README")
+		refuse(w, http.StatusNotFound, "no such path: GET /v1/status tells of the pool; the others are listed in rota's supervisor/admin/api")
 		return
 	}
 	if _, pattern := g.mux.Handler(r); pattern == "" {
@@ -120,7 +120,7 @@ func (g *guard) lost(w http.ResponseWriter, r *http.Request) {
 		refuse(w, said.code, fmt.Sprintf("%.20q is no method of this path: it has %s", r.Method, allowed))
 		return
 	}
-	refuse(w, http.StatusNotFound, "no such path: see GET /v1/status and the other paths of the README")
+	refuse(w, http.StatusNotFound, "no such path: GET /v1/status tells of the pool; the others are listed in rota's supervisor/admin/api")
 }
 
 // verdictOf is an answer of which only the status and the header matter.

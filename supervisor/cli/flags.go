@@ -65,7 +65,7 @@ var schema = []*setting{
 	{group: groupMemory, name: "sample-interval", kind: "TIME", def: "1s", set: setSampleInterval,
 		usage: "time between samples; near a limit down to a tenth of it"},
 	{group: groupMemory, name: "capture", kind: "COMMAND", def: off, set: setCapture,
-		usage: "run this in /bin/sh before a worker that leaves for its memory is stopped, to take evidence; see ROTA_WORKER_PID, ROTA_WORKER_URL, ROTA_CAPTURE_DIR in the README"},
+		usage: "run this in /bin/sh before a worker that leaves for its memory is stopped, to take evidence; see ROTA_SERVER_PID, ROTA_WORKER_URL, ROTA_CAPTURE_DIR in the README"},
 	{group: groupMemory, name: "capture-timeout", kind: "TIME", def: "30s", set: setCaptureTimeout,
 		usage: "most that it may take"},
 	{group: groupMemory, name: "capture-dir", kind: "PATH", unset: "the user's own in the temporary folder", set: setCaptureDir,

@@ -49,7 +49,7 @@ export class Chart {
   options() {
     const o = this.o;
     return {
-      ...this.box(), drawOrder: ["series", "axes"], padding: o.compact ? [6, 0, 2, 0] : [10, 18, 0, 0],
+      ...this.box(), drawOrder: ["series", "axes"], padding: o.compact ? [6, 0, 2, 0] : [10, 26, 0, 0],
       legend: { show: false },
       cursor: {
         y: false, drag: { x: false, y: false, setScale: false }, points: { show: false },

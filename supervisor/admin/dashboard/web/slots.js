@@ -104,6 +104,7 @@ export class Slots {
     const other = workers.find((o) => o !== w);
     text(card.state, other ? `${w.state}, ${other.state}` : w.state);
     set(card.state, "data-state", w.state);
+    set(card.state, "title", this.compact ? card.state.textContent : null);
     text(card.now, size(w.memory.private_bytes));
     set(card.now, "title", s.memory.limit_bytes ? `of ${size(s.memory.limit_bytes)}` : null);
     if (!card.hovered) this.say(card, s);

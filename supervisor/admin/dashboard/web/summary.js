@@ -24,6 +24,7 @@ export function showSummary(s) {
   pairs(byId("verdict-numbers"), v.numbers);
   showBar(view.bar(s));
   showRoll(s.roll);
+  text(byId("act-scale"), `rota scale ${s.desired || 4}`);
   fill(byId("notices"), view.notices(s), () => el("li", { class: "notice" }), text);
 }
 

@@ -6,6 +6,8 @@ import { count, latency, rate, size, tick, time as clock } from "./format.js";
 import { colors } from "./theme.js";
 
 const plain = (name, color, more = {}) => ({ name, color, ...more });
+// What a whole machine uses says little of the pool, and would make it small.
+const contained = (s) => !s.container.machine;
 const queue = (s) => (s.listeners ?? []).reduce((n, l) => n + (l.queue_length ?? 0), 0);
 const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 const brief = (n) => (n >= 1000 ? `${n / 1000}k` : String(Math.round(n * 1000) / 1000));
@@ -32,10 +34,8 @@ const charts = [
   },
   {
     name: "Memory of all", write: size, axis: tick, steps: sizes, width: 62, least: 1 << 20,
-    // What a whole machine uses would leave the workers a line at the bottom.
-    lines: [plain("container", "plain", { label: "container", fill: "plain-fill", unless: (s) => s.container.machine }), plain("total", "private", { label: "workers", fill: "private-fill" })],
-    now: (s) => size(s.memory.total_bytes ?? s.memory.private_bytes),
-    values: (s) => [s.container.machine ? null : s.container.usage_bytes, s.memory.total_bytes ?? s.memory.private_bytes],
+    lines: [plain("container", "plain", { label: "container", fill: "plain-fill", only: contained }), plain("total", "private", { label: "workers", fill: "private-fill" })],
+    now: (s) => size(s.memory.total_bytes ?? s.memory.private_bytes), values: (s) => [s.container.usage_bytes, s.memory.total_bytes ?? s.memory.private_bytes],
     line: (s) => (s.container.machine ? s.memory.budget_bytes : (s.memory.budget_bytes ?? s.container.limit_bytes)),
   },
   {
@@ -92,9 +92,13 @@ export class Traffic {
     const values = about.values(this.last);
     card.lines.forEach((e, j) => {
       text(e, (about.total ?? about.write)(values[j]));
-      set(e.parentElement, "hidden", values[j] == null ? "" : null); // it is of something that this pool has not
+      set(e.parentElement, "hidden", values[j] == null || !this.has(about.lines[j]) ? "" : null); // it is of something that this pool has not
     });
     text(card.more, about.more?.(this.last) ?? "");
+  }
+
+  has(line) {
+    return !line.only || line.only(this.last);
   }
 
   draw(from, to) {
@@ -109,16 +113,17 @@ export class Traffic {
   data(card, begin) {
     const { store } = this;
     const [x, ...lines] = card.arrays;
-    const columns = card.about.lines.map((l) => (l.unless?.(this.last) ? [] : store.pool[l.name]));
+    const columns = card.about.lines.map((l) => store.pool[l.name]);
     const n = store.n - begin;
     x.length = n;
     for (let k = 0; k < n; k++) x[k] = store.time[begin + k];
     columns.forEach((c, j) => {
       const line = lines[j];
+      const has = this.has(card.about.lines[j]);
       line.length = n;
       for (let k = 0; k < n; k++) {
         const v = c[begin + k];
-        line[k] = v >= 0 ? v : null;
+        line[k] = has && v >= 0 ? v : null;
       }
     });
     return card.arrays;
