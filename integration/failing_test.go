@@ -174,7 +174,11 @@ func TestCrashesAfterReady(t *testing.T) {
 		if pause := again.time().Sub(crash.time()); pause < least {
 			t.Errorf("started %s after crash %d, want at least %s", pause, n, least)
 		}
-		if again.str("trigger") != "crash" || !strings.HasPrefix(again.str("reason"), fmt.Sprint(n)) {
+		why := "the one before ended by itself"
+		if n > 1 {
+			why = fmt.Sprintf("%d failures in a row", n)
+		}
+		if again.str("trigger") != "crash" || again.str("reason") != why {
 			t.Errorf("the cause of a start is missing: %v", again)
 		}
 	}
