@@ -31,8 +31,8 @@ type Operator interface {
 }
 
 // mostAsking requests wait for the supervisor's loop at once. It answers within
-// microseconds; while it cannot, as when nobody reads rota's log, those that come
-// must not pile up. A client that leaves takes nothing back: what it asked for is
+// microseconds; should it not, as on a machine that is out of memory, those that
+// come must not pile up. A client that leaves takes nothing back: what it asked for is
 // carried out once the loop gets to it.
 const mostAsking = 32
 
