@@ -15,8 +15,9 @@ import (
 // nobody can foresee. The kernel kills it and nobody else, and rota says so.
 // A worker that somebody else kills later is not taken for another such.
 //
-// Nothing runs beside it: where the processors are busy, what the kernel has
-// killed ends so slowly that it kills another.
+// What it has killed may take milliseconds to give its memory back. Should it
+// have to kill once more in that time, it is to be the other worker: only rota
+// may not go. Nothing runs beside the test, so that this is rare.
 func TestOOM(t *testing.T) {
 	hungry := buildServer(t, "hungry")
 	for name, command := range map[string][]string{
@@ -55,40 +56,47 @@ func outOfMemory(t *testing.T, command []string) {
 	if body, err := get(addr, "/?take=600"); err == nil || cause(err) != "status: 502" {
 		t.Errorf("600 MiB in a container of 256: %v %q, want status 502", err, body)
 	}
-	e := p.awaitKind("worker crashed", 1)
-	if e.str("exit") != "oom" {
-		t.Errorf("exit %q, want oom: %v", e.str("exit"), e)
-	}
-	exits("oom", 1)
-	exits("crash", 0)
+	p.awaitKind("worker crashed", 1)
 	p.awaitKind("worker ready", workers+1)
+	kills := int(g.oomKills()) // by now all that one request can lead to
+	if kills > workers {
+		t.Errorf("the kernel killed %d processes, of which there were %d beside rota", kills, workers)
+	}
+	for i := range kills {
+		if e := p.awaitKind("worker crashed", i+1); e.str("exit") != "oom" {
+			t.Errorf("exit %q, want oom: %v", e.str("exit"), e)
+		}
+	}
+	exits("oom", float64(kills))
+	exits("crash", 0)
+	p.awaitKind("worker ready", workers+kills)
 
 	// Now one dies the same death, but not for want of memory.
 	victim := p.workers()[0]
 	if err := syscall.Kill(serverOf(victim), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	e = p.awaitKind("worker crashed", 2)
+	e := p.awaitKind("worker crashed", kills+1)
 	if e.str("exit") != "crash" || e.num("pid") != victim {
 		t.Errorf("exit %q of process %d, want crash of %d: %v", e.str("exit"), e.num("pid"), victim, e)
 	}
-	exits("oom", 1)
+	exits("oom", float64(kills))
 	exits("crash", 1)
-	p.awaitKind("worker ready", workers+2)
+	p.awaitKind("worker ready", workers+kills+1)
 	cancel()
 	load := <-others
 	t.Log(load)
 	load.only(t, "while workers die", 200, 502)
-	if n := load.count(502); n > 2 {
+	if n := load.count(502); n > kills+1 {
 		t.Errorf("%d answers with status 502, of which each death explains one", n)
 	}
-	if n := g.oomKills(); n != 1 {
-		t.Errorf("the kernel killed %d processes, want 1", n)
+	if n := int(g.oomKills()); n != kills {
+		t.Errorf("the kernel killed %d processes, and %d before", n, kills)
 	}
 	if code := p.stop(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	p.neverBelow(workers - 1)
+	p.neverBelow(workers - kills)
 }
 
 // rota is the process of the pool itself, which stands where the shell was that

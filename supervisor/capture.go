@@ -59,7 +59,7 @@ func (s *Supervisor) examine(a policy.Capture, now time.Time) {
 	time.AfterFunc(c.timeout, func() { s.post(overdue{c.id}) })
 
 	settings, url, slot, leader, server := s.config.Capture, s.workerURL(p.id), p.slot, p.pid, p.server
-	spec := launch.Spec{Path: CaptureShell, Args: []string{"sh", "-c", settings.Command}, FileSize: settings.MaxSize}
+	spec := launch.Spec{Path: CaptureShell, Args: []string{"sh", "-c", settings.Command}, FileSize: settings.MaxSize, Score: score(s.contained.Limit.Bytes)}
 	env := []string{
 		"ROTA_SLOT=" + strconv.Itoa(p.slot), "ROTA_GENERATION=" + strconv.Itoa(p.generation),
 		"ROTA_TRIGGER=" + string(a.Trigger), "ROTA_REASON=" + a.Reason,

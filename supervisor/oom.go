@@ -171,3 +171,23 @@ func (s *Supervisor) tellKills(now time.Time) {
 	}
 	s.event(e)
 }
+
+// The kernel kills the process with the highest score when memory runs out: what
+// it has, plus its oom_score_adj in thousandths of the limit. Also the smallest
+// worker is to go before rota, which matters when a large one is ending already,
+// has not given its memory back yet, and is not looked at any more. So the score
+// is to weigh more than rota ever does, and at least a tenth of the limit.
+const (
+	weighsMore = 128 << 20
+	leastScore = 100
+	mostScore  = 1000
+)
+
+// score is how much more a worker's oom_score_adj is than rota's, under a limit
+// in bytes; 0 for one that is not known.
+func score(limit int64) int {
+	if limit <= 0 {
+		return leastScore
+	}
+	return int(min(max(leastScore, (weighsMore*mostScore+limit-1)/limit), mostScore))
+}

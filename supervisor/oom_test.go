@@ -303,3 +303,14 @@ func TestAContainerThatIsKilledAsAWhole(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A worker of no size at all is to be heavier than rota, whatever the limit.
+func TestScoreOutweighsRota(t *testing.T) {
+	for limit, want := range map[int64]int{
+		0: 100, 64 * mib: 1000, 256 * mib: 500, 300 * mib: 427, 1280 * mib: 100, 64 << 30: 100,
+	} {
+		if got := score(limit); got != want {
+			t.Errorf("under %d MiB the score is %d, want %d", limit/mib, got, want)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 // spec is what a worker is started with.
 func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 	config := s.releases[w.Generation]
-	spec := launch.Spec{Path: config.Path, Adopt: config.Adopts() && !s.noFilter, Stdout: s.options.Stdout, Stderr: s.options.Stderr}
+	spec := launch.Spec{Path: config.Path, Adopt: config.Adopts() && !s.noFilter, Score: score(s.contained.Limit.Bytes), Stdout: s.options.Stdout, Stderr: s.options.Stderr}
 	env := []string{"ROTA_SLOT=" + strconv.Itoa(w.Slot), "ROTA_GENERATION=" + strconv.Itoa(w.Generation)}
 	fd := ""
 	held, port, err := s.gift(w, config)

@@ -27,6 +27,7 @@ type Spec struct {
 	Stderr  int
 
 	FileSize int64 // bytes of the largest file that it may write; 0 for any
+	Score    int   // how much more its oom_score_adj is than rota's
 }
 
 // Child is a worker that was forked; it may not have become its command yet.
@@ -107,7 +108,7 @@ func (l *Launcher) fork(spec Spec) (Child, error) {
 	// The kernel sends it to the leader when rota dies, however rota dies. KILL,
 	// because a server that ignores another signal would hold the address.
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &child.PidFD}
-	argv := append([]string{shimName, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), strconv.FormatInt(spec.FileSize, 10), spec.Path}, spec.Args...)
+	argv := append([]string{shimName, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), strconv.FormatInt(spec.FileSize, 10), strconv.Itoa(spec.Score), spec.Path}, spec.Args...)
 	child.PID, _, err = syscall.StartProcess("/proc/self/exe", argv, &syscall.ProcAttr{
 		Env: spec.Env, Files: files, Sys: attr,
 	})

@@ -16,8 +16,8 @@ import (
 )
 
 // shimName is argv[0] of rota as the shim, followed by: whether to install the
-// filter, how many sockets are inherited, how large a file it may write, the
-// program's path, its argv.
+// filter, how many sockets are inherited, how large a file it may write, by how
+// much its score is raised, the program's path, its argv.
 const shimName = "rota-launch"
 
 // What the shim tells rota, each a packet: a kind and a text.
@@ -39,14 +39,15 @@ func IsShim() bool { return len(os.Args) > 0 && os.Args[0] == shimName }
 
 // Shim becomes the worker. It does not return.
 func Shim() {
-	if len(os.Args) < 6 {
+	if len(os.Args) < 7 {
 		fmt.Fprintln(os.Stderr, "internal error: the shim was started without a command")
 		os.Exit(ExitCannotRun)
 	}
 	sockets, _ := strconv.Atoi(os.Args[2])
 	control := listener.FirstFD + sockets
 	fileSize, _ := strconv.ParseUint(os.Args[3], 10, 64)
-	path, argv := os.Args[4], os.Args[5:]
+	score, _ := strconv.Atoi(os.Args[4])
+	path, argv := os.Args[5], os.Args[6:]
 	unix.CloseOnExec(control)
 
 	if fileSize > 0 {
@@ -54,7 +55,7 @@ func Shim() {
 	}
 	// The filter is the calling thread's, and so is the exec that keeps it.
 	runtime.LockOSThread()
-	offer(control)
+	offer(control, score)
 	if os.Args[1] == "true" {
 		installFilter(control)
 	}
@@ -81,25 +82,22 @@ func limitFiles(bytes uint64) {
 	_ = unix.Setrlimit(unix.RLIMIT_FSIZE, &limit) // lowering it needs no privilege
 }
 
-// The kernel kills the process with the highest score when memory runs out: its
-// share of the limit in thousandths, plus its oom_score_adj. A hundred more is a
-// tenth of the limit, which rota itself never weighs, so that a worker goes
-// before rota, also a small one.
+// The score that the kernel adds to a process's own, see proc(5), and the most
+// that it takes.
 const (
-	scoreStep = 100
-	scoreMost = 1000
 	scoreFile = "/proc/self/oom_score_adj"
+	scoreMost = 1000
 )
 
 // offer has the kernel prefer the worker to rota. To raise the score takes no
 // privilege; where it is refused all the same (gVisor) there is nothing to do.
-func offer(control int) {
-	if err := raiseScore(); err != nil {
+func offer(control, raise int) {
+	if err := raiseScore(raise); err != nil {
 		tell(control, msgScore, err.Error(), nil)
 	}
 }
 
-func raiseScore() error {
+func raiseScore(raise int) error {
 	text, err := os.ReadFile(scoreFile)
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", scoreFile, err)
@@ -111,7 +109,7 @@ func raiseScore() error {
 	if score >= scoreMost {
 		return nil
 	}
-	if err := os.WriteFile(scoreFile, []byte(strconv.Itoa(min(score+scoreStep, scoreMost))), 0); err != nil {
+	if err := os.WriteFile(scoreFile, []byte(strconv.Itoa(min(score+raise, scoreMost))), 0); err != nil {
 		return fmt.Errorf("cannot raise the worker's score: %w", err)
 	}
 	return nil
