@@ -31,3 +31,17 @@ func (s *Set) Settled(user uint64) bool { return true }
 // Relay hands what waits at seats without a worker to those that are steered to,
 // through rota, and returns how many connections that were.
 func (s *Set) Relay() (relayed int) { return 0 }
+
+// Busy counts the connections of some processes that must not be cut: those of
+// InFlight, and those where more may be about to come or go, as far as the kernel
+// can tell.
+func (s *Set) Busy(pids []int) (int, error) { return s.InFlight(pids) }
+
+// CloseIdle has some processes close their connections that are between requests,
+// gently, and returns how many were told. It fails where the kernel or a container
+// does not let rota reach another process's sockets (pidfd_getfd).
+func (s *Set) CloseIdle(pids []int) (closed int, err error) { return 0, nil }
+
+// Queue is how many connections wait to be accepted at an address that is served,
+// and how many may: at all seats there together. ok is false while nobody listens.
+func (s *Set) Queue(served *Socket) (length, limit int, ok bool) { return served.Queue() }
