@@ -73,7 +73,9 @@ type quiet struct {
 	still   int // looks in a row that found nothing under way
 }
 
-// look looks once, and reports true if the worker has nothing under way.
+// look looks once, and reports true if the worker has nothing under way. Kept
+// connections are closed between two requests, or a client that never pauses
+// would be as good as one that is served for ever.
 func (q *quiet) look() bool {
 	if !q.settled {
 		if q.settled = q.sockets.Settled(q.id); !q.settled {
@@ -84,11 +86,12 @@ func (q *quiet) look() bool {
 	if err != nil { // it has gone; what it left behind may have not
 		pids, err = procstats.Host.Group(q.leader)
 	}
-	busy := 0
+	closed, busy := 0, 0
 	if err == nil {
-		busy, err = q.sockets.InFlight(pids)
+		closed, _ = q.sockets.CloseIdle(pids) // where it cannot be had, they are waited for
+		busy, err = q.sockets.Busy(pids)
 	}
-	if err != nil || busy > 0 {
+	if err != nil || closed+busy > 0 {
 		q.still = 0
 		return false
 	}

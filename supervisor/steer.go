@@ -57,7 +57,7 @@ func (s *Supervisor) steer(now time.Time) {
 		return
 	}
 	if err := s.sockets.Steer(shares); err != nil {
-		s.warn("steer", "cannot steer connections: %v; they go where they went before", err)
+		s.warn("steer", "%v; they go where they went before", err)
 		return
 	}
 	st.told = shares
@@ -109,7 +109,7 @@ func (s *Supervisor) hush() bool {
 		return true
 	}
 	if err := s.sockets.Hush(); err != nil {
-		s.warn("hush", "cannot hold new connections back: %v; workers are told to stop while they still come", err)
+		s.warn("hush", "%v; workers are told to stop while they still come", err)
 		return false
 	}
 	s.steering.hushed = true

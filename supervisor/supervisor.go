@@ -141,7 +141,7 @@ func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
 func (s *Supervisor) Run(ctx context.Context) int {
 	defer s.sockets.RemoveFiles()
 	if s.unsteered != nil {
-		s.warn("unsteered", "cannot steer connections: %v; going on as with --accept shared", s.unsteered)
+		s.warn("unsteered", "%v; going on as with --accept shared", s.unsteered)
 	}
 	if err := s.prepare(); err != nil {
 		close(s.done)
