@@ -22,6 +22,7 @@ const (
 type exchange struct {
 	in, out uint32 // segments with data
 	pending bool   // a request waits for its answer
+	sure    bool   // that it does, or does not
 	at      time.Time
 }
 
@@ -59,7 +60,7 @@ func (s *Set) eachExchange(pids []int, look func(c connection, pending bool)) er
 	for _, c := range all {
 		before, known := s.exchanges[c.inode]
 		e := exchange{in: c.info.Data_segs_in, out: c.info.Data_segs_out, at: now}
-		e.pending = c.pending(before, known)
+		e.pending, e.sure = c.pending(before, known && before.sure)
 		s.exchanges[c.inode] = e
 		look(c, e.pending)
 	}
@@ -69,26 +70,26 @@ func (s *Set) eachExchange(pids []int, look func(c connection, pending bool)) er
 // pending tells whether a request waits for its answer, or may. Both times are in
 // milliseconds ago, but move in ticks: where they are equal, what has changed since
 // the look before says which was later, as clients wait for one answer before they
-// ask again.
-func (c connection) pending(before exchange, known bool) bool {
+// ask again. Without such a look it may be either, for a while.
+func (c connection) pending(before exchange, known bool) (pending, sure bool) {
 	t := c.info
 	switch {
 	case c.unread > 0:
-		return true
+		return true, true
 	case t.Data_segs_in == 0:
-		return false
+		return false, true
 	case t.Data_segs_out == 0 || t.Last_data_recv < t.Last_data_sent:
-		return true
+		return true, true
 	case t.Last_data_recv > t.Last_data_sent:
-		return false
+		return false, true
 	case !known:
-		return milliseconds(t.Last_data_recv) < doubtPatience
+		return milliseconds(t.Last_data_recv) < doubtPatience, false
 	}
 	asked, answered := t.Data_segs_in != before.in, t.Data_segs_out != before.out
 	if asked != answered {
-		return asked
+		return asked, true
 	}
-	return before.pending // nothing, or as much of either as there was
+	return before.pending, true // nothing, or as much of either as there was
 }
 
 // busy tells whether more may be about to come or go.

@@ -77,11 +77,11 @@ func handshakesBefore(sockets []*Socket, moment time.Time) bool {
 		if h.address.Family == IPv4 {
 			family = unix.AF_INET
 		}
+		since := time.Since(moment) // before the look: the ages are as of then or later
 		ages, err := handshakes(family, h.address.Port)
 		if err != nil {
 			return true
 		}
-		since := time.Since(moment)
 		if slices.ContainsFunc(ages, func(age time.Duration) bool { return age >= since }) {
 			return true
 		}
