@@ -143,13 +143,10 @@ func (s *Set) narrow(i int) (*Socket, error) {
 		return nil, errors.Join(err, h.listen())
 	}
 	s.sockets[i] = socket
-	if err := socket.listen(); err != nil { // the old one did: nobody is to be refused meanwhile
-		return nil, err
-	}
 	if s.steering != nil {
 		return socket, s.steering.narrowed(i, socket)
 	}
-	return socket, nil
+	return socket, socket.listen() // the old one did: nobody is to be refused meanwhile
 }
 
 // used tells whether a worker serves from an address.

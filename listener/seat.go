@@ -253,7 +253,8 @@ func (st *steering) close(but []*Socket) {
 	}
 }
 
-// narrowed puts another socket in the place of all of a group that were shut down.
+// narrowed puts another socket in the place of all of a group that were shut down,
+// and has it listen, as they did.
 func (st *steering) narrowed(i int, first *Socket) error {
 	g, err := newGroup(first)
 	if err != nil {
@@ -261,5 +262,5 @@ func (st *steering) narrowed(i int, first *Socket) error {
 	}
 	st.retired = append(st.retired, st.groups[i].all()...)
 	st.groups[i] = g
-	return nil
+	return g.listen(first)
 }
