@@ -22,6 +22,7 @@ type clients struct {
 	of    int           // how many of each kind
 	pause time.Duration // from one request of a client to its next, at least
 	hold  string        // seconds for which a worker keeps each request
+	ways  []kind        // in which they ask; nil for all kinds
 
 	leak atomic.Int64 // KiB that each request makes a worker keep
 
@@ -59,10 +60,13 @@ func (c *clients) begin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c.stop, c.began = cancel, time.Now()
 	c.tallies = map[string]*tally{}
-	for _, k := range kinds {
+	if c.ways == nil {
+		c.ways = kinds
+	}
+	for _, k := range c.ways {
 		c.tallies[k.name] = &tally{lost: map[string]int{}}
 	}
-	for _, k := range kinds {
+	for _, k := range c.ways {
 		for range c.of {
 			c.running.Go(func() { c.run(ctx, k) })
 		}
@@ -181,7 +185,7 @@ func (c *clients) nothingLost(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, k := range kinds {
+	for _, k := range c.ways {
 		got := c.tallies[k.name]
 		for _, why := range slices.Sorted(maps.Keys(got.lost)) {
 			t.Errorf("%s: %d of %d lost: %s", k.name, got.lost[why], got.answered+len(got.failed), why)

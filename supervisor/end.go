@@ -96,7 +96,7 @@ func (s *Supervisor) tellRest(p *process, now time.Time) {
 		told := false
 		if pids, err := procstats.Host.Group(group); err == nil {
 			accepted, err := s.sockets.Accepted(pids)
-			told = err == nil && accepted > 0 && !listener.Waiting(pids, s.sockets.Served())
+			told = err == nil && accepted > 0 && !listener.Waiting(pids, s.sockets.Serving(id))
 		}
 		s.post(asked{func() {
 			if p := s.processes[id]; p != nil {
@@ -136,7 +136,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		switch {
 		case w.Killed:
 			e.Exit = ExitKilled
-		case s.front != nil && w.State == policy.Draining:
+		case (s.front != nil || s.steering != nil) && w.State == policy.Draining && p.signalled.IsZero():
 			e.Exit = ExitCrash // nobody had told it to end
 		case w.Idle || w.State == policy.Draining:
 			e.Exit = ExitDrained
