@@ -7,11 +7,12 @@ import (
 
 // Relay hands what waits at seats without a worker to those that are steered to,
 // through rota, and returns how many connections that were. Their workers see
-// them come from this machine. Where nobody is steered to, they go on waiting.
+// them come from this machine. Where nobody is steered to, they go on waiting, and
+// so they do after Hush.
 func (s *Set) Relay() (relayed int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.steering == nil {
+	if s.steering == nil || s.steering.hushed {
 		return 0
 	}
 	for i, seat := range s.steering.seats {

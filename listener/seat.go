@@ -21,6 +21,7 @@ type steering struct {
 	seats   []*seat
 	weights map[uint64]int // as Steer was told
 	retired []*Socket      // shut down, but a worker being started may be about to get one
+	hushed  bool           // nobody is let in any more, see Hush
 }
 
 type seat struct {
@@ -92,10 +93,20 @@ func (s *Set) startSteering(st *steering) error {
 // open gives a seat a socket at an address, which listens.
 func (st *steering) open(g *group, seat int) error {
 	socket, err := g.ensure(seat)
-	if err == nil {
-		err = g.listen(socket)
+	if err != nil {
+		return err
 	}
-	return err
+	return st.listen(g, socket)
+}
+
+// listen makes a socket of a group listen.
+func (st *steering) listen(g *group, socket *Socket) error {
+	if st.hushed {
+		if err := hush(socket.fd); err != nil {
+			return err
+		}
+	}
+	return g.listen(socket)
 }
 
 // Seat gives a worker its seat, before it starts, and returns the sockets that it

@@ -185,7 +185,7 @@ func (s *Set) listen(socket *Socket) error {
 	if s.steering != nil {
 		if g := s.steering.groupOf(socket); g != nil {
 			g.refresh()
-			if err := g.listen(socket); err != nil {
+			if err := s.steering.listen(g, socket); err != nil {
 				return err
 			}
 			return s.steering.apply(g)

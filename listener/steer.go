@@ -66,6 +66,9 @@ func (st *steering) steer() error {
 }
 
 func (st *steering) apply(g *group) error {
+	if st.hushed {
+		return nil
+	}
 	g.refresh()
 	best := st.best(g)
 	if best == leaving && len(g.order) > 0 && st.open(g, st.free()) == nil {
@@ -124,10 +127,15 @@ func (st *steering) note(g *group) {
 		index := slices.Index(g.order, h)
 		open := index >= 0 && index < len(g.attached) && g.attached[index] > 0
 		if h.open && !open {
-			seat.away, seat.quiet = time.Now(), 0
+			st.shut(seat)
 		}
 		h.open = open
 	}
+}
+
+// shut notes that a seat gets no new connections from now on.
+func (st *steering) shut(s *seat) {
+	s.away, s.quiet = time.Now(), 0
 }
 
 // Queue is how many connections wait to be accepted at an address that is served,
