@@ -13,9 +13,26 @@ import (
 // way end, and what waits to be accepted stays. Closing the sockets instead would
 // reset what waits.
 func (s *Set) Hush() error {
-	for _, h := range s.Served() {
-		if err := hush(h.fd); err != nil {
-			return fmt.Errorf("cannot hold back new connections to %s: %w", h.address, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.steering
+	if st == nil {
+		return fmt.Errorf("internal error: to hush without steering")
+	}
+	for _, g := range st.groups {
+		for _, h := range g.all() {
+			if err := hush(h.fd); err != nil {
+				return fmt.Errorf("cannot hold back new connections to %s: %w", g.address, err)
+			}
+		}
+	}
+	st.hushed = true
+	for i, seat := range st.seats {
+		st.shut(seat)
+		for _, g := range st.groups {
+			if h := g.at(i); h != nil {
+				h.open = false
+			}
 		}
 	}
 	return nil

@@ -27,6 +27,16 @@ func TestHush(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer set.Close()
+			if err := set.KeepSteered(); err != nil {
+				t.Fatal(err)
+			}
+			own, err := set.Seat(1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := set.Steer(map[uint64]int{1: 1}); err != nil {
+				t.Fatal(err)
+			}
 			to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String()
 			client, err := net.Dial("tcp", to)
 			if err != nil {
@@ -44,11 +54,18 @@ func TestHush(t *testing.T) {
 					late.Close()
 				}
 			}
-			fd, _, err := unix.Accept(set.Sockets()[0].FD())
+			if _, err := set.Seat(2); err != nil { // one that would start now
+				t.Fatal(err)
+			}
+			if set.Settled(1) {
+				t.Error("settled while a connection waits")
+			}
+			fd, _, err := unix.Accept(own[0].FD())
 			if err != nil {
 				t.Fatalf("what waited is gone: %v", err)
 			}
 			defer unix.Close(fd)
+			waitFor(t, "settled", func() bool { return set.Settled(1) })
 			for range 3 {
 				if _, err := client.Write([]byte("ping")); err != nil {
 					t.Fatal(err)
