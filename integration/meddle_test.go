@@ -26,11 +26,19 @@ type meddlers struct {
 // aborted, slots cycled and the pool scaled at random, all at once.
 func TestNothingIsLostWhileOperatorsMeddle(t *testing.T) {
 	t.Parallel()
+	for accept, ways := range map[string][]kind{"front": nil, "steered": newWays} {
+		t.Run(accept, func(t *testing.T) {
+			t.Parallel()
+			meddle(t, accept, &clients{of: 2, pause: 20 * time.Millisecond, ways: ways})
+		})
+	}
+}
+
+func meddle(t *testing.T, accept string, clients *clients) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	clients := &clients{of: 2, pause: 20 * time.Millisecond}
 	m := &meddlers{
-		matrix: newMatrix(t, clients, unmodifiedNamed("static go")), // which dies of SIGTERM
+		matrix: newMatrix(t, accept, clients, unmodifiedNamed("static go")), // which dies of SIGTERM
 		random: rand.New(rand.NewPCG(seed, 0)), done: map[string]int{},
 	}
 	m.Client = api.NewClient(m.control())
