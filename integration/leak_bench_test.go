@@ -8,6 +8,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"rota/integration/cgroup"
 )
 
 // leakBench is for how long BenchmarkLeak loads each container.
@@ -46,7 +48,7 @@ func BenchmarkLeak(b *testing.B) {
 }
 
 // row is what became of a load, with whatever was not answered by a worker as lost.
-func (c container) row(name string, p *pool, g *cgroup, a *arrivals) string {
+func (c container) row(name string, p *pool, g *cgroup.Group, a *arrivals) string {
 	lost := 0
 	for _, n := range a.lost {
 		lost += n
@@ -60,5 +62,5 @@ func (c container) row(name string, p *pool, g *cgroup, a *arrivals) string {
 	}
 	slices.Sort(took)
 	at := func(q float64) int64 { return took[int(q*float64(len(took)-1))].Milliseconds() }
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, a.count(200), lost, at(0.5), at(0.99), g.oomKills(), g.peak()/mib, p.count("cycle done"))
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, a.count(200), lost, at(0.5), at(0.99), g.OOMKills(), g.Peak()/mib, p.count("cycle done"))
 }

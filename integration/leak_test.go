@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/cgroup"
 )
 
 // leakSpan is for how long containers are under load; make soak takes longer.
@@ -38,7 +40,7 @@ const (
 )
 
 // in starts the pool in a new group; its workers leak so many KiB with a request.
-func (c container) in(t testing.TB, kib int) (*pool, *cgroup, string) {
+func (c container) in(t testing.TB, kib int) (*pool, *cgroup.Group, string) {
 	t.Helper()
 	g := group(t, containerLimit)
 	port := freePort(t)
@@ -49,7 +51,7 @@ func (c container) in(t testing.TB, kib int) (*pool, *cgroup, string) {
 	if c.ballast > 0 {
 		command = []string{buildServer(t, "hungry")}
 	}
-	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers)}, c.flags, []string{"--"}, command), g.inside(),
+	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers)}, c.flags, []string{"--"}, command), inside(g),
 		withEnv(fmt.Sprintf("PORT=%d", port), fmt.Sprintf("LEAK_KIB=%d", kib), fmt.Sprintf("BALLAST_MIB=%d", c.ballast), "BOOT="+c.boot.String()))
 	p.awaitKind("pool ready", 1)
 	return p, g, fmt.Sprintf("127.0.0.1:%d", port)
@@ -108,14 +110,14 @@ func (c container) holds(t *testing.T) {
 	if leaked := int64(with.count(200)) * mib; leaked < 2*containerLimit {
 		t.Errorf("%d MiB leaked: that proves nothing", leaked/mib)
 	}
-	if n := g.oomKills(); n != 0 {
+	if n := g.OOMKills(); n != 0 {
 		t.Errorf("the kernel killed %d processes", n)
 	}
 	most := int64(95)
 	if c.tight {
 		most = 100 // 190 MiB of 512 are left to fresh workers, and a cycle of 3.4 s needs 170 of them
 	}
-	if peak := g.peak(); peak >= containerLimit*most/100 {
+	if peak := g.Peak(); peak >= containerLimit*most/100 {
 		t.Errorf("peak of %d MiB, %.1f %% of the limit; want less than %d", peak/mib, 100*float64(peak)/containerLimit, most)
 	}
 	leaking, without := with.quantile(200, 0.99), max(before.quantile(200, 0.99), meanwhile.quantile(200, 0.99))
@@ -139,14 +141,14 @@ func (c container) holds(t *testing.T) {
 }
 
 // report says how the container fared.
-func (c container) report(t testing.TB, p *pool, g *cgroup) {
+func (c container) report(t testing.TB, p *pool, g *cgroup.Group) {
 	t.Helper()
 	cycles := map[string]int{}
 	for _, e := range p.of("cycle done") {
 		cycles[e.str("trigger")]++
 	}
 	t.Logf("peak %d MiB of %d, limit met %d times, %d OOM kills, cycles %v, %d stopped first, %d crashed",
-		g.peak()/mib, containerLimit/mib, g.met(), g.oomKills(), cycles, p.count("stop first"), p.count("worker crashed"))
+		g.Peak()/mib, containerLimit/mib, g.Met(), g.OOMKills(), cycles, p.count("stop first"), p.count("worker crashed"))
 	for _, e := range p.of("stop first") {
 		t.Logf("stop first: %s", e.str("reason"))
 	}
@@ -181,7 +183,7 @@ func TestTooTight(t *testing.T) {
 	g := group(t, room)
 	port := freePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	p := start(t, []string{"-w", "2", "--sample-interval", "200ms", "--", buildServer(t, "hungry")}, g.inside(),
+	p := start(t, []string{"-w", "2", "--sample-interval", "200ms", "--", buildServer(t, "hungry")}, inside(g),
 		withEnv(fmt.Sprintf("PORT=%d", port), "BALLAST_MIB=100", "LEAK_KIB=1024", "BOOT=3s"))
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -193,9 +195,9 @@ func TestTooTight(t *testing.T) {
 	p.awaitKind("roll done", 1)
 	cancel()
 	load := <-result
-	t.Logf("%v; peak %d MiB, %d stopped first", load, g.peak()/mib, p.count("stop first"))
+	t.Logf("%v; peak %d MiB, %d stopped first", load, g.Peak()/mib, p.count("stop first"))
 	load.only(t, "in a tight container", 200)
-	if n := g.oomKills(); n != 0 {
+	if n := g.OOMKills(); n != 0 {
 		t.Errorf("the kernel killed %d processes", n)
 	}
 	p.apart()

@@ -35,10 +35,10 @@ func outOfMemory(t *testing.T, command []string) {
 	port := freePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(workers), "--max-total-memory", "off", "--min-uptime", "0s", "--"}, command),
-		g.inside(), withEnv(fmt.Sprintf("PORT=%d", port)))
+		inside(g), withEnv(fmt.Sprintf("PORT=%d", port)))
 	p.awaitKind("pool ready", 1)
 	own := oomScoreAdj(t, p.rota())
-	for _, pid := range g.processes() {
+	for _, pid := range g.Processes() {
 		if pid != p.rota() && oomScoreAdj(t, pid) <= own {
 			t.Errorf("oom_score_adj of %s is %d, want more than the %d of rota", commandLine(pid), oomScoreAdj(t, pid), own)
 		}
@@ -58,7 +58,7 @@ func outOfMemory(t *testing.T, command []string) {
 	}
 	p.awaitKind("worker crashed", 1)
 	p.awaitKind("worker ready", workers+1)
-	kills := int(g.oomKills()) // by now all that one request can lead to
+	kills := int(g.OOMKills()) // by now all that one request can lead to
 	if kills > workers {
 		t.Errorf("the kernel killed %d processes, of which there were %d beside rota", kills, workers)
 	}
@@ -90,7 +90,7 @@ func outOfMemory(t *testing.T, command []string) {
 	if n := load.count(502); n > kills+1 {
 		t.Errorf("%d answers with status 502, of which each death explains one", n)
 	}
-	if n := int(g.oomKills()); n != kills {
+	if n := int(g.OOMKills()); n != kills {
 		t.Errorf("the kernel killed %d processes, and %d before", n, kills)
 	}
 	if code := p.stop(); code != 0 {

@@ -1,0 +1,120 @@
+// Command bench sets rota beside what others use for the same, and prints one
+// Markdown table for each question. Each figure is the median of several runs with
+// its range; in each run all contenders of a table have their turn, because
+// machines drift.
+//
+//	go run ./integration/bench                 all of it, in less than 40 minutes
+//	go run ./integration/bench -quick          a shorter look, in less than 5
+//	go run ./integration/bench -only loss,pid1
+//
+// What is not installed has no row; a line below the table says so.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// question is what one table answers.
+type question struct {
+	name  string // for -only
+	title string
+	ask   func(*bench) (*answer, error)
+}
+
+// answer is a table with what has to be known to read it.
+type answer struct {
+	how     string // what was done, with its numbers
+	table   table
+	missing []string // contenders that could not take part, and why
+	took    time.Duration
+}
+
+// questions in the order in which they are asked. Those that need quiet come first.
+var questions = []question{}
+
+func main() {
+	quick := flag.Bool("quick", false, "fewer and shorter runs")
+	only := flag.String("only", "", "questions to ask, separated by commas: "+names())
+	out := flag.String("o", "", "file to write the tables to, beside standard output")
+	flag.Parse()
+	if err := run(*quick, *only, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(quick bool, only, out string) error {
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := newBench(ctx, quick)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	var page strings.Builder
+	w := io.MultiWriter(os.Stdout, &page)
+	fmt.Fprintf(w, "%s\n\n", machine())
+	for _, q := range chosen {
+		began := time.Now()
+		b.say("%s", q.title)
+		a, err := q.ask(b)
+		b.sweep()
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.name, err)
+		}
+		a.took = time.Since(began)
+		a.print(w, q.title)
+	}
+	fmt.Fprintf(w, "%s\n", b.versions())
+	if out == "" {
+		return nil
+	}
+	return os.WriteFile(out, []byte(page.String()), 0o644)
+}
+
+func names() string {
+	var all []string
+	for _, q := range questions {
+		all = append(all, q.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func choose(only string) ([]question, error) {
+	if only == "" {
+		return questions, nil
+	}
+	var chosen []question
+	for name := range strings.SplitSeq(only, ",") {
+		found := false
+		for _, q := range questions {
+			if q.name == name {
+				chosen, found = append(chosen, q), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no question is called %q: there are %s", name, names())
+		}
+	}
+	return chosen, nil
+}
+
+func (a *answer) print(w io.Writer, title string) {
+	fmt.Fprintf(w, "### %s\n\n%s\n\n%s", title, a.how, a.table.markdown())
+	for _, m := range a.missing {
+		fmt.Fprintf(w, "\nNot here: %s.\n", m)
+	}
+	fmt.Fprintf(w, "\nTook %s.\n\n", a.took.Round(time.Second))
+}
