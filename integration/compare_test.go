@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // Benchmarks compare rota with the same program without it, or behind something
@@ -79,6 +81,16 @@ func turns(b *testing.B, contenders ...contender) map[string]*measured {
 	return results
 }
 
+// hammer returns requests a second and the 99th percentile in seconds.
+func hammer(b *testing.B, addr string, span time.Duration) (rate, p99 float64) {
+	b.Helper()
+	seen, err := load.Hammer(addr, benchClients, span, true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return seen.PerSecond, seen.P99.Seconds()
+}
+
 // proxyProcesses are those of a proxy, without the servers behind it: rota's
 // children are the servers, nginx's do its work.
 func proxyProcesses(c contender, s serving) []int {
@@ -133,7 +145,7 @@ func spread(v []float64) string {
 func awaitAnswer(b *testing.B, addr string) {
 	b.Helper()
 	for deadline := time.Now().Add(patience); ; {
-		if _, err := get(addr, "/"); err == nil {
+		if _, err := load.Get(addr, "/"); err == nil {
 			return
 		}
 		if time.Now().After(deadline) {

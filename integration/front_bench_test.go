@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rota/integration/load"
 )
 
 // BenchmarkFrontHello: the front with two workers, against HAProxy and nginx
@@ -142,7 +144,7 @@ func idle(b *testing.B, addr string) (end func()) {
 				if err == nil {
 					conns[i] = conn
 					_ = conn.(*net.TCPConn).SetLinger(0)
-					err = newKept(conn, addr).ask()
+					err = load.NewTerse(conn, addr, true).Ask()
 				}
 				if err != nil {
 					mu.Lock()

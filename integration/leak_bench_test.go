@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rota/integration/cgroup"
+	"rota/integration/load"
 )
 
 // leakBench is for how long BenchmarkLeak loads each container.
@@ -48,13 +49,13 @@ func BenchmarkLeak(b *testing.B) {
 }
 
 // row is what became of a load, with whatever was not answered by a worker as lost.
-func (c container) row(name string, p *pool, g *cgroup.Group, a *arrivals) string {
+func (c container) row(name string, p *pool, g *cgroup.Group, a *load.Arrivals) string {
 	lost := 0
-	for _, n := range a.lost {
+	for _, n := range a.Lost {
 		lost += n
 	}
 	var took []time.Duration
-	for status, answers := range a.took {
+	for status, answers := range a.Took {
 		took = append(took, answers...)
 		if status != 200 {
 			lost += len(answers)
@@ -62,5 +63,5 @@ func (c container) row(name string, p *pool, g *cgroup.Group, a *arrivals) strin
 	}
 	slices.Sort(took)
 	at := func(q float64) int64 { return took[int(q*float64(len(took)-1))].Milliseconds() }
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, a.count(200), lost, at(0.5), at(0.99), g.OOMKills(), g.Peak()/mib, p.count("cycle done"))
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, a.Count(200), lost, at(0.5), at(0.99), g.OOMKills(), g.Peak()/mib, p.count("cycle done"))
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // answer is what every server under servers/ says of itself.
@@ -34,7 +36,7 @@ type asker func(path string) (string, error)
 
 func askTCP(host string, port int) asker {
 	addr := net.JoinHostPort(host, strconv.Itoa(port))
-	return func(path string) (string, error) { return get(addr, path) }
+	return func(path string) (string, error) { return load.Get(addr, path) }
 }
 
 func askUnix(socket string) asker {
@@ -44,7 +46,7 @@ func askUnix(socket string) asker {
 			return "", fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close()
-		return exchange(conn, "localhost", path)
+		return load.Exchange(conn, "localhost", path)
 	}
 }
 
