@@ -45,21 +45,25 @@ func kibOf(file, name string) float64 {
 	return 0
 }
 
-// descendants are all processes below some.
-func descendants(pids ...int) (below []int) {
-	for _, pid := range pids {
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-		for _, path := range lists {
-			data, _ := os.ReadFile(path)
-			for _, child := range strings.Fields(string(data)) {
-				if n, err := strconv.Atoi(child); err == nil {
-					below = append(below, n)
-				}
+// children are the processes right below another.
+func children(pid int) (below []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, path := range lists {
+		data, _ := os.ReadFile(path)
+		for _, child := range strings.Fields(string(data)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				below = append(below, n)
 			}
 		}
 	}
-	if len(below) > 0 {
-		below = append(below, descendants(below...)...)
+	return below
+}
+
+// descendants are all processes below some.
+func descendants(pids ...int) (below []int) {
+	for _, pid := range pids {
+		of := children(pid)
+		below = append(append(below, of...), descendants(of...)...)
 	}
 	return below
 }
