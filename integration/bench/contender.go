@@ -36,6 +36,7 @@ type want struct {
 	// documentation advises for the container; 0 for never.
 	limit int
 	group *cgroup.Group // what it runs in; nil for the bench's own
+	env   []string      // more environment for the application
 	flags []string      // more arguments, for rota only
 }
 

@@ -22,17 +22,17 @@ import (
 	"time"
 )
 
-// question is what one table answers.
+// question is what one table answers, or several that belong together.
 type question struct {
 	name  string // for -only
 	title string
 	ask   func(*bench) (*answer, error)
 }
 
-// answer is a table with what has to be known to read it.
+// answer is one table or more, with what has to be known to read them.
 type answer struct {
 	how     string // what was done, with its numbers
-	table   table
+	tables  []table
 	missing []string // contenders that could not take part, and why
 	took    time.Duration
 }
@@ -112,7 +112,13 @@ func choose(only string) ([]question, error) {
 }
 
 func (a *answer) print(w io.Writer, title string) {
-	fmt.Fprintf(w, "### %s\n\n%s\n\n%s", title, a.how, a.table.markdown())
+	fmt.Fprintf(w, "### %s\n", title)
+	if a.how != "" {
+		fmt.Fprintf(w, "\n%s\n", a.how)
+	}
+	for _, t := range a.tables {
+		t.print(w)
+	}
 	for _, m := range a.missing {
 		fmt.Fprintf(w, "\nNot here: %s.\n", m)
 	}

@@ -2,17 +2,31 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
 
 // table is a Markdown table. Columns but the first are numbers.
 type table struct {
-	head []string
-	rows [][]string
+	title string // where an answer has several; else empty
+	how   string // what was done for this one, with its numbers; or empty
+	head  []string
+	rows  [][]string
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table with what is said above it.
+func (t *table) print(w io.Writer) {
+	if t.title != "" {
+		fmt.Fprintf(w, "\n**%s**\n", t.title)
+	}
+	if t.how != "" {
+		fmt.Fprintf(w, "\n%s\n", t.how)
+	}
+	fmt.Fprintf(w, "\n%s", t.markdown())
+}
 
 func (t *table) markdown() string {
 	var s strings.Builder
@@ -29,7 +43,7 @@ func (t *table) markdown() string {
 	return s.String()
 }
 
-// figure is the median of some runs with its range, as %.Ng would print them;
+// figure is the median of some runs with its range, as %.Nf would print them;
 // one number if all are alike, and a dash if there are none.
 func figure(v []float64, digits int) string {
 	if len(v) == 0 {
