@@ -26,6 +26,11 @@ type process struct {
 
 // spawn starts a program with more environment, inside of a control group if there is one.
 func (b *bench) spawn(group *cgroup.Group, dir string, env []string, argv ...string) (*process, error) {
+	return b.spawnHolding(nil, group, dir, env, argv...)
+}
+
+// spawnHolding does so with open files, from descriptor 3 on.
+func (b *bench) spawnHolding(files []*os.File, group *cgroup.Group, dir string, env []string, argv ...string) (*process, error) {
 	log, err := os.CreateTemp(b.dir, filepath.Base(argv[0])+"-*.log")
 	if err != nil {
 		return nil, err
@@ -37,7 +42,7 @@ func (b *bench) spawn(group *cgroup.Group, dir string, env []string, argv ...str
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), b.mark, "XDG_RUNTIME_DIR="+b.dir), env...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
