@@ -39,7 +39,7 @@ func leakEntries() []*entry {
 	slow, python, limited := hello, hello, hello
 	slow.boot = 3 * time.Second
 	python.app = "gunicorn gthread"
-	limited.app, limited.limit = "", leakLimit
+	limited.app, limited.limit, limited.leak = "", leakLimit, 1024
 	unlimited := []string{"--max-total-memory", "off", "--min-uptime", "0s"}
 	entries := []*entry{
 		{contender: rota("front"), want: hello},
@@ -50,10 +50,7 @@ func leakEntries() []*entry {
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}
-	for _, c := range leakPeers() {
-		entries = append(entries, &entry{contender: c, want: limited})
-	}
-	return entries
+	return append(entries, leakPeers(limited)...)
 }
 
 func askLeak(b *bench) (*answer, error) {

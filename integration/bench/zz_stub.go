@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -41,9 +42,9 @@ func rota(accept string, flags ...string) contender {
 		}
 		return &pool{addr: addr, supervisors: func() []int { return []int{pid} }, workers: workers,
 			roll: func(ctx context.Context) error {
-				before := strings.Count(p.said(), "roll done")
+				before := strings.Count(readAll(p.log), "roll done")
 				_ = p.Process.Signal(syscall.SIGHUP)
-				for strings.Count(p.said(), "roll done") <= before {
+				for strings.Count(readAll(p.log), "roll done") <= before {
 					select {
 					case <-ctx.Done():
 						return ctx.Err()
@@ -61,3 +62,8 @@ func overloadPeers() []contender { return nil }
 func proxyPeers() []contender   { return nil }
 func standbyPeers() []contender { return nil }
 func bigRollPeers() []contender { return nil }
+
+func readAll(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text)
+}
