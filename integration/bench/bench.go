@@ -39,7 +39,10 @@ func newBench(ctx context.Context, quick bool) (*bench, error) {
 	if quick {
 		b.rounds = 1
 	}
-	if b.rota, err = b.build("rota"); err != nil {
+	if b.rota, err = b.build("rota"); err == nil {
+		err = b.unpack()
+	}
+	if err != nil {
 		b.close()
 		return nil, err
 	}

@@ -38,7 +38,7 @@ type answer struct {
 }
 
 // questions in the order in which they are asked. Those that need quiet come first.
-var questions = []question{leakQuestion, capacityQuestion, costQuestion, overloadQuestion}
+var questions = []question{leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
 
 func main() {
 	quick := flag.Bool("quick", false, "fewer and shorter runs")
