@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-func leakPeers() []contender { return nil }
-
 func rota(accept string, flags ...string) contender {
 	name := "rota " + accept
 	if accept == "steered" {
@@ -55,13 +53,6 @@ func rota(accept string, flags ...string) contender {
 			}, stop: func() { p.end(syscall.SIGTERM) }}, nil
 	}}
 }
-
-func rollingPeers() []contender  { return nil }
-func overloadPeers() []contender { return nil }
-
-func proxyPeers() []contender   { return nil }
-func standbyPeers() []contender { return nil }
-func bigRollPeers() []contender { return nil }
 
 func readAll(path string) string {
 	text, _ := os.ReadFile(path)
