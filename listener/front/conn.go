@@ -18,6 +18,7 @@ type conn struct {
 	net.Conn
 	local      netip.AddrPort
 	in         *bufio.Reader
+	out        []byte // what the last request was written into, for the next
 	maxHeader  int
 	budget     int // bytes that a header may still have; negative while a body is read
 	reused     bool
