@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rota/integration/load"
 	"rota/supervisor/admin/api"
 )
 
@@ -26,15 +27,15 @@ type meddlers struct {
 // aborted, slots cycled and the pool scaled at random, all at once.
 func TestNothingIsLostWhileOperatorsMeddle(t *testing.T) {
 	t.Parallel()
-	for accept, ways := range map[string][]kind{"front": nil, "steered": newWays} {
+	for accept, ways := range map[string][]load.Kind{"front": nil, "steered": newWays} {
 		t.Run(accept, func(t *testing.T) {
 			t.Parallel()
-			meddle(t, accept, &clients{of: 2, pause: 20 * time.Millisecond, ways: ways})
+			meddle(t, accept, &load.Clients{Of: 2, Pause: 20 * time.Millisecond, Ways: ways})
 		})
 	}
 }
 
-func meddle(t *testing.T, accept string, clients *clients) {
+func meddle(t *testing.T, accept string, clients *load.Clients) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	m := &meddlers{
@@ -48,13 +49,13 @@ func meddle(t *testing.T, accept string, clients *clients) {
 		select {
 		case <-end:
 			m.settle()
-			clients.halt()
-			clients.nothingLost(t)
+			clients.Halt()
+			nothingLost(t, clients)
 			if n := m.cut(); n != 0 {
 				t.Errorf("%v requests were cut, as rota counts them", n)
 			}
 			m.capacity()
-			t.Logf("%v; %d cycles, %d requests answered", m.done, m.count("cycle done"), clients.answered())
+			t.Logf("%v; %d cycles, %d requests answered", m.done, m.count("cycle done"), clients.Answered())
 			return
 		case <-every.C:
 			m.meddle()

@@ -8,18 +8,20 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"rota/integration/load"
 	"rota/supervisor/admin/api"
 )
 
 // newWays are clients that make a connection for each request, keptWays such that
 // use one for all.
 var (
-	newWays  = []kind{{name: "new GET"}, {name: "new POST 64 KiB", body: 64 << 10}}
-	keptWays = []kind{{name: "kept GET", keep: true}, {name: "kept POST 1 KiB", body: 1 << 10, keep: true}}
+	newWays  = []load.Kind{{Name: "new GET"}, {Name: "new POST 64 KiB", Body: 64 << 10}}
+	keptWays = []load.Kind{{Name: "kept GET", Keep: true}, {Name: "kept POST 1 KiB", Body: 1 << 10, Keep: true}}
 )
 
 // closedMeanwhile is how a request may be lost that a client sends on a kept
@@ -56,22 +58,22 @@ func (p *pool) warnings() []event {
 
 // nothingNewLost checks that every request on a connection of its own was answered,
 // or lost in a way that is known, and that the others were lost in no way but one.
-func (c *clients) nothingNewLost(t *testing.T, known ...string) {
+func nothingNewLost(t *testing.T, c *load.Clients, known ...string) {
 	t.Helper()
-	for _, k := range c.ways {
-		got, may := c.tallies[k.name], known
-		if k.keep {
+	for _, k := range c.Ways {
+		got, may := c.Tallies[k.Name], known
+		if k.Keep {
 			may = append(slices.Clone(known), closedMeanwhile...)
 		}
-		for _, f := range got.failed {
-			if !slices.Contains(may, f.why) {
+		for _, f := range got.Failed {
+			if !slices.Contains(may, f.Why) {
 				t.Errorf("lost: %s", f)
 			}
 		}
-		if got.answered == 0 {
-			t.Errorf("%s: none was answered: that is no load", k.name)
+		if got.Answered == 0 {
+			t.Errorf("%s: none was answered: that is no load", k.Name)
 		}
-		t.Logf("%-16s %s %v", k.name, got, got.lost)
+		t.Logf("%-16s %s %v", k.Name, got, got.Lost)
 	}
 }
 
@@ -105,25 +107,25 @@ func TestSteeredLoss(t *testing.T) {
 			t.Parallel()
 			port := freePort(t)
 			p := steered(t, test.workers, test.flags, test.command(t, strconv.Itoa(port)))
-			c := &clients{addr: fmt.Sprintf("127.0.0.1:%d", port), of: 2, pause: 20 * time.Millisecond, ways: slices.Concat(newWays, keptWays)}
-			c.begin(t)
+			c := &load.Clients{Addr: fmt.Sprintf("127.0.0.1:%d", port), Of: 2, Pause: 20 * time.Millisecond, Ways: slices.Concat(newWays, keptWays)}
+			begin(t, c)
 			for rolled := range test.cycles / test.workers {
 				p.signal(syscall.SIGHUP)
 				p.awaitKind("roll done", rolled+1)
 			}
 			p.await("the last cycle", test.cycles, cycleDone("generation"))
-			c.halt()
-			c.nothingNewLost(t)
+			c.Halt()
+			nothingNewLost(t, c)
 			if test.flags == nil {
 				p.neverBelow(test.workers)
 			}
-			c.begin(t)
-			eventually(t, "all are answered", func() bool { return c.answered() > 10*c.of*len(c.ways) })
+			begin(t, c)
+			eventually(t, "all are answered", func() bool { return c.Answered() > 10*c.Of*len(c.Ways) })
 			if code := p.stop(); code != 0 {
 				t.Errorf("exit code %d, want 0", code)
 			}
-			c.halt()
-			c.nothingNewLost(t, "connect: refused")
+			c.Halt()
+			nothingNewLost(t, c, "connect: refused")
 			for _, kind := range []string{"worker crashed", "start failed", "roll failed", "worker killed"} {
 				if n := p.count(kind); n > 0 {
 					t.Errorf("%d times %q", n, kind)
@@ -154,13 +156,13 @@ func TestSteeredCrash(t *testing.T) {
 			addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 			flags, args := handoff(addr)
 			p := steered(t, workers, flags, slices.Concat([]string{goServer(t)}, args))
-			c := &clients{addr: addr, of: 4, pause: 5 * time.Millisecond, hold: "0.02", ways: newWays}
-			c.begin(t)
-			most := c.of * len(c.ways)
+			c := &load.Clients{Addr: addr, Of: 4, Pause: 5 * time.Millisecond, Hold: "0.02", Ways: newWays}
+			begin(t, c)
+			most := c.Of * len(c.Ways)
 			var killed []time.Time
 			for i := range kills {
-				answered := c.answered()
-				eventually(t, "every client was answered again", func() bool { return c.answered() >= answered+4*most })
+				answered := c.Answered()
+				eventually(t, "every client was answered again", func() bool { return c.Answered() >= answered+4*most })
 				killed = append(killed, time.Now())
 				if err := syscall.Kill(p.workers()[i%workers], syscall.SIGKILL); err != nil {
 					t.Fatal(err)
@@ -168,12 +170,12 @@ func TestSteeredCrash(t *testing.T) {
 				p.awaitKind("worker crashed", i+1)
 				p.awaitKind("worker ready", workers+i+1)
 			}
-			answered := c.answered()
-			eventually(t, "every client was answered again", func() bool { return c.answered() >= answered+4*most })
-			c.halt()
+			answered := c.Answered()
+			eventually(t, "every client was answered again", func() bool { return c.Answered() >= answered+4*most })
+			c.Halt()
 			lost := make([]int, kills)
-			for _, f := range c.failures() {
-				i := slices.IndexFunc(killed, func(at time.Time) bool { return !f.ended.Before(at) && f.began.Before(at) })
+			for _, f := range c.Failures() {
+				i := slices.IndexFunc(killed, func(at time.Time) bool { return !f.Ended.Before(at) && f.Began.Before(at) })
 				if i < 0 {
 					t.Errorf("not in the hands of a worker that was killed: %s", f)
 					continue
@@ -185,7 +187,7 @@ func TestSteeredCrash(t *testing.T) {
 					t.Errorf("%d lost with kill %d, of %d clients", n, i, most)
 				}
 			}
-			t.Logf("%d answered, lost with each kill: %v", c.answered(), lost)
+			t.Logf("%d answered, lost with each kill: %v", c.Answered(), lost)
 		})
 	}
 }
@@ -216,28 +218,25 @@ func TestSteeredQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			var wg sync.WaitGroup
-			var l = load{lost: map[string]int{}}
+			var answered atomic.Int64
 			for range requests {
 				wg.Go(func() {
-					began := time.Now()
-					_, err := get(addr, "/")
-					l.note(err, time.Since(began))
+					if _, err := load.Get(addr, "/"); err != nil {
+						t.Errorf("lost: %v", err)
+						return
+					}
+					answered.Add(1)
 				})
 			}
 			waiting := 0
 			eventually(t, "each is answered or waits", func() bool {
 				values, _ := p.scrape()
 				waiting = int(values[fmt.Sprintf("rota_listener_accept_queue_length{listener=%q}", addr)])
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				return waiting > 0 && l.answered+waiting == requests
+				return waiting > 0 && int(answered.Load())+waiting == requests
 			})
 			end(p, pid)
 			wg.Wait()
-			if l.answered != requests {
-				t.Errorf("%v, want all %d answered", &l, requests)
-			}
-			t.Logf("%d waited; %v", waiting, &l)
+			t.Logf("%d of %d waited", waiting, requests)
 			if n := p.cut(); n != 0 {
 				t.Errorf("%v requests were cut, as rota counts them", n)
 			}
@@ -259,7 +258,7 @@ func TestSteeredDrain(t *testing.T) {
 		}
 		go func() {
 			defer conn.Close()
-			_, err := exchange(conn, addr, "/?hold=2")
+			_, err := load.Exchange(conn, addr, "/?hold=2")
 			answered <- err
 		}()
 		if err := api.NewClient(p.control()).Cycle(t.Context(), 0); err != nil {
@@ -301,7 +300,7 @@ func TestSteeredSlowStart(t *testing.T) {
 	share := func(pid int, until time.Time) (part float64, of int) {
 		own := 0
 		for ; of < 50 || time.Now().Before(until); of++ {
-			body, err := get(addr, "/")
+			body, err := load.Get(addr, "/")
 			if err != nil {
 				t.Fatal(err)
 			}
