@@ -14,6 +14,9 @@ const (
 	doubtPatience = time.Second
 	// piecesPatience is the same after the last bytes of an answer: more may come.
 	piecesPatience = 50 * time.Millisecond
+	// toldPatience is the same after the server was told that nothing more comes: a
+	// request may have been on its way.
+	toldPatience = 20 * time.Millisecond
 	// exchangesKept is after what time what was seen of a connection is forgotten.
 	exchangesKept = 10 * time.Second
 )
@@ -23,7 +26,9 @@ type exchange struct {
 	in, out uint32 // segments with data
 	pending bool   // a request waits for its answer
 	sure    bool   // that it does, or does not
+	kept    bool   // a request was seen to come after an answer
 	at      time.Time
+	told    time.Time // when it was ended by CloseIdle; zero if it was not
 }
 
 // Busy counts the connections of some processes that must not be cut: those of
@@ -35,17 +40,18 @@ type exchange struct {
 // (1 to 10 ms).
 func (s *Set) Busy(pids []int) (int, error) {
 	n := 0
-	err := s.eachExchange(pids, func(c connection, pending bool) {
-		if pending || c.busy() {
+	now := time.Now()
+	err := s.eachExchange(pids, func(c connection, e exchange) {
+		if e.pending || c.busy() || now.Sub(e.told) < toldPatience {
 			n++
 		}
 	})
 	return n, err
 }
 
-// eachExchange looks at every connection of some processes, and tells whether a
-// request waits for its answer there.
-func (s *Set) eachExchange(pids []int, look func(c connection, pending bool)) error {
+// eachExchange looks at every connection of some processes, and at what has been
+// seen of it.
+func (s *Set) eachExchange(pids []int, look func(connection, exchange)) error {
 	now := time.Now()
 	s.mu.Lock()
 	if s.exchanges == nil {
@@ -59,12 +65,19 @@ func (s *Set) eachExchange(pids []int, look func(c connection, pending bool)) er
 	defer s.mu.Unlock()
 	for _, c := range all {
 		before, known := s.exchanges[c.inode]
-		e := exchange{in: c.info.Data_segs_in, out: c.info.Data_segs_out, at: now}
-		e.pending, e.sure = c.pending(before, known && before.sure)
+		e := c.since(before, known, now)
 		s.exchanges[c.inode] = e
-		look(c, e.pending)
+		look(c, e)
 	}
 	return err
+}
+
+// since is what is seen of a connection after what was seen before, if anything.
+func (c connection) since(before exchange, known bool, now time.Time) exchange {
+	e := exchange{in: c.info.Data_segs_in, out: c.info.Data_segs_out, at: now, told: before.told}
+	e.pending, e.sure = c.pending(before, known && before.sure)
+	e.kept = before.kept || known && before.out > 0 && e.in != before.in
+	return e
 }
 
 // pending tells whether a request waits for its answer, or may. Both times are in
@@ -105,6 +118,3 @@ func (c connection) busy() bool {
 }
 
 func milliseconds(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// CloseIdle TODO
-func (s *Set) CloseIdle(pids []int) (closed int, err error) { return 0, nil }
