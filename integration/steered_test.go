@@ -248,9 +248,9 @@ func TestSteeredQueue(t *testing.T) {
 // signal when that is answered, or when its time is over, and then it is counted.
 func TestSteeredDrain(t *testing.T) {
 	t.Parallel()
-	ask := func(t *testing.T, drain string) (p *pool, answered chan error) {
+	ask := func(t *testing.T, hold, drain time.Duration) (p *pool, answered chan error) {
 		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-		p = steered(t, 1, []string{"--drain-timeout", drain}, []string{goServer(t), "-addr", addr})
+		p = steered(t, 1, []string{"--drain-timeout", drain.String()}, []string{goServer(t), "-addr", addr})
 		answered = make(chan error, 1)
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -258,7 +258,7 @@ func TestSteeredDrain(t *testing.T) {
 		}
 		go func() {
 			defer conn.Close()
-			_, err := load.Exchange(conn, addr, "/?hold=2")
+			_, err := load.Exchange(conn, addr, fmt.Sprintf("/?hold=%v", hold.Seconds()))
 			answered <- err
 		}()
 		if err := api.NewClient(p.control()).Cycle(t.Context(), 0); err != nil {
@@ -268,7 +268,7 @@ func TestSteeredDrain(t *testing.T) {
 	}
 	t.Run("in time", func(t *testing.T) {
 		t.Parallel()
-		p, answered := ask(t, patience.String())
+		p, answered := ask(t, 2*time.Second, patience)
 		if err := <-answered; err != nil {
 			t.Errorf("not answered: %v", err)
 		}
@@ -278,7 +278,7 @@ func TestSteeredDrain(t *testing.T) {
 	})
 	t.Run("too long", func(t *testing.T) {
 		t.Parallel()
-		p, answered := ask(t, "200ms")
+		p, answered := ask(t, patience/2, 200*time.Millisecond)
 		if err := <-answered; err == nil {
 			t.Error("answered, although the server dies of the signal")
 		}
