@@ -26,9 +26,13 @@ type exchange struct {
 	in, out uint32 // segments with data
 	pending bool   // a request waits for its answer
 	sure    bool   // that it does, or does not
-	kept    bool   // a request was seen to come after an answer
 	at      time.Time
-	told    time.Time // when it was ended by CloseIdle; zero if it was not
+
+	// What only looks close together tell, see idle.go:
+	answered time.Time // when the last answer was seen to begin; zero if it was not
+	began    uint32    // what out was before it
+	whole    uint32    // segments of an answer that came in one piece before a request; 0 if none was seen
+	told     time.Time // when CloseIdle ended it; zero if it did not
 }
 
 // Busy counts the connections of some processes that must not be cut: those of
@@ -76,7 +80,21 @@ func (s *Set) eachExchange(pids []int, look func(connection, exchange)) error {
 func (c connection) since(before exchange, known bool, now time.Time) exchange {
 	e := exchange{in: c.info.Data_segs_in, out: c.info.Data_segs_out, at: now, told: before.told}
 	e.pending, e.sure = c.pending(before, known && before.sure)
-	e.kept = before.kept || known && before.out > 0 && e.in != before.in
+	if !known {
+		return e
+	}
+	asks, answers := e.in != before.in, e.out != before.out
+	e.answered, e.began, e.whole = before.answered, before.began, before.whole
+	switch {
+	case answers && !asks && before.pending && before.sure && now.Sub(before.at) < onePiece:
+		e.answered, e.began = now, before.out
+	case answers && !asks && now.Sub(before.answered) >= onePiece: // in pieces, or who can tell
+		e.answered, e.whole = time.Time{}, 0
+	case asks && !answers && !before.pending && !before.answered.IsZero():
+		e.answered, e.whole = time.Time{}, before.out-before.began
+	case asks:
+		e.answered = time.Time{}
+	}
 	return e
 }
 

@@ -14,6 +14,9 @@ const (
 	// meanwhile: a client that asks again at once leaves a tenth of a millisecond.
 	closeWithin  = 10 * time.Millisecond
 	closeBetween = 100 * time.Microsecond
+	// onePiece is within what time an answer goes out that has no pauses: many
+	// servers write its header first.
+	onePiece = time.Millisecond
 )
 
 // watched is a connection of another process that is looked at closely.
@@ -25,10 +28,13 @@ type watched struct {
 // CloseIdle has some processes close their kept connections while they are between
 // requests, and returns how many were told, each once. The server reads the end of
 // its input, as if the client had closed, and closes in its own way; a request that
-// came just before is still read. A client that never pauses leaves but a moment for
-// that, so it looks for up to 10 ms. It leaves new connections alone: one is told
-// when a second request has come on it, or 50 ms after an answer. It fails where the kernel or
-// a container does not let rota reach another process's sockets (pidfd_getfd).
+// came just before is still read. A connection is told 50 ms after its last answer.
+// That would never come for one whose client hardly pauses; so CloseIdle looks
+// closely, for up to 10 ms, and tells it right after an answer, when the next request
+// is farthest: not before an answer in one piece and another request were seen on
+// it, since a server that answers in pieces may not go on after the end of its
+// input (Node does not). It fails where the kernel or a container does not let rota
+// reach another process's sockets (pidfd_getfd).
 func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 	candidates := map[uint32]exchange{}
 	err = s.eachExchange(pids, func(c connection, e exchange) {
@@ -83,16 +89,24 @@ func (w *watched) look() (over bool) {
 	if err != nil || info.State != stateEstablished {
 		return true
 	}
-	now := time.Now()
-	c := connection{info: *info}
-	w.seen = c.since(w.seen, true, now)
-	if w.seen.pending || !w.seen.kept && milliseconds(info.Last_data_sent) < piecesPatience {
+	now, before := time.Now(), w.seen
+	w.seen = connection{info: *info}.since(before, true, now)
+	if w.seen.pending || info.Notsent_bytes > 0 || !w.seen.ended(before, now) && milliseconds(info.Last_data_sent) < piecesPatience {
 		return false
 	}
 	if unix.Shutdown(w.fd, unix.SHUT_RD) == nil {
 		w.seen.told = now
 	}
 	return true
+}
+
+// ended tells whether an answer has just gone out whole, as far as the one before it
+// can tell: it is as long as that, or nothing followed at the next look.
+func (e exchange) ended(before exchange, now time.Time) bool {
+	if e.whole == 0 || e.answered.IsZero() || now.Sub(e.answered) >= onePiece {
+		return false
+	}
+	return e.out-e.began >= e.whole || e.out == before.out
 }
 
 // reach gets hold of the wanted connections that a process has. Several processes

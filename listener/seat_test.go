@@ -196,7 +196,7 @@ func TestBusy(t *testing.T) {
 		t.Errorf("taken for idle after %v, without a byte", since)
 	}
 	buf := make([]byte, 4)
-	for i := range 50 {
+	for i := range 30 {
 		// What follows upon each other at once falls into one tick of the kernel's.
 		if _, err := client.Write([]byte("ask!")); err != nil {
 			t.Fatal(err)

@@ -221,3 +221,137 @@ func TestWhatWaitsAtACrashedWorkerIsServed(t *testing.T) {
 		})
 	}
 }
+
+// Kept connections of clients that hardly pause are ended between two requests, so
+// that the worker gets quiet.
+func TestCloseIdle(t *testing.T) {
+	const clients = 4
+	address := fmt.Sprintf("127.0.0.1:%d", port(t))
+	s := steeredSet(t, 0, address)
+	old, other := startWorker(t, s, 1), startWorker(t, s, 2)
+	steer(t, s, map[uint64]int{old.user: 1})
+	idle, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	if _, err := askOn(idle, 0); err != nil {
+		t.Fatal(err)
+	}
+	var by sync.Map // how many answers, by pid
+	var done sync.WaitGroup
+	quit := make(chan struct{})
+	for range clients {
+		done.Go(func() {
+			var conn net.Conn
+			for {
+				select {
+				case <-quit:
+					return
+				case <-time.After(20 * time.Millisecond): // this is the client's pause
+				}
+				if conn != nil && closedByPeer(conn) {
+					conn.Close()
+					conn = nil
+				}
+				if conn == nil {
+					var err error
+					if conn, err = net.Dial("tcp", address); err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.Close()
+				}
+				pid, err := askOn(conn, 5*time.Millisecond)
+				if err != nil {
+					conn = nil // it came while the server closed, which a busy machine may take its time for
+					continue
+				}
+				n, _ := by.LoadOrStore(pid, new(atomic.Int64))
+				n.(*atomic.Int64).Add(1)
+			}
+		})
+	}
+	defer func() { close(quit); done.Wait() }()
+	answers := func(w worker) int64 {
+		n, ok := by.Load(w.pid())
+		if !ok {
+			return 0
+		}
+		return n.(*atomic.Int64).Load()
+	}
+	waitFor(t, "at work", func() bool { return answers(old) > 2*clients })
+	steer(t, s, map[uint64]int{other.user: 1})
+	closed := 0
+	waitFor(t, "left by all its clients", func() bool {
+		n, err := s.CloseIdle([]int{old.pid()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed += n
+		left, err := s.Accepted([]int{old.pid()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left == 0
+	})
+	if closed != clients+1 {
+		t.Errorf("%d were told, want each of %d once", closed, clients+1)
+	}
+	if !closedByPeer(idle) {
+		t.Error("an idle connection is open")
+	}
+	waitFor(t, "served by the other", func() bool { return answers(other) > 2*clients })
+	if n, err := s.Busy([]int{old.pid()}); n != 0 || err != nil {
+		t.Errorf("%d busy, %v", n, err)
+	}
+}
+
+// closedByPeer tells whether the other end has closed, as clients look before they
+// use a kept connection.
+func closedByPeer(conn net.Conn) bool {
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	closed := false
+	_ = raw.Control(func(fd uintptr) {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		closed = n == 0 && err == nil || err == unix.ECONNRESET
+	})
+	return closed
+}
+
+// What answers in pieces is not ended before it has paused for long, and new
+// connections are left alone.
+func TestCloseIdleLeavesAnswersInPiecesAlone(t *testing.T) {
+	now := time.Now()
+	type look struct {
+		in, out        uint32
+		after          time.Duration // since the look before
+		pending, ended bool
+	}
+	for name, looks := range map[string][]look{
+		"a first answer":         {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {1, 1, 100, false, false}},
+		"like the one before":    {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 100, false, true}},
+		"longer than the last":   {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 100, false, true}, {2, 3, 100, false, true}},
+		"shorter than the last":  {{1, 0, 0, true, false}, {1, 2, 100, false, false}, {2, 2, 100, true, false}, {2, 3, 100, false, false}, {2, 3, 100, false, true}},
+		"long ago":               {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 5000, false, false}, {2, 2, 100, false, false}},
+		"in pieces":              {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {1, 2, 2000, false, false}, {2, 2, 100, true, false}, {2, 3, 100, false, false}, {2, 3, 100, false, false}},
+		"in pieces after others": {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 5000, false, false}, {2, 3, 100, false, false}, {2, 3, 100, false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var seen exchange
+			for i, l := range looks {
+				now = now.Add(l.after * time.Microsecond)
+				c := connection{}
+				c.info.Data_segs_in, c.info.Data_segs_out = l.in, l.out
+				before := seen
+				seen = c.since(before, i > 0, now)
+				if seen.pending != l.pending || seen.ended(before, now) != l.ended {
+					t.Errorf("look %d: pending %v, ended %v; want %v, %v", i, seen.pending, seen.ended(before, now), l.pending, l.ended)
+				}
+			}
+		})
+	}
+}
