@@ -35,9 +35,10 @@ type exchange struct {
 	told     time.Time // when CloseIdle ended it; zero if it did not
 }
 
-// Busy counts the connections of some processes that must not be cut: those of
-// InFlight, and those where more may be about to come or go, as far as the kernel
-// can tell. These are new ones from which no byte has come yet, for a second; and
+// Busy counts the connections of some processes that must not be cut: those with
+// bytes that the server has not read or the kernel has not sent, or with a request
+// that waits for its answer, as far as the kernel can tell; and those where more may
+// be about to come or go. These are new ones from which no byte has come yet, for a second; and
 // those where the last bytes of an answer went out within 50 ms. It remembers what
 // it saw, and so sees better when it is called every few milliseconds: whether a
 // request or an answer was last if both fell into one tick of the kernel's clock
@@ -126,7 +127,9 @@ func (c connection) pending(before exchange, known bool) (pending, sure bool) {
 // busy tells whether more may be about to come or go.
 func (c connection) busy() bool {
 	t := c.info
-	if c.unread > 0 || c.unsent > 0 {
+	// What was sent but is not acknowledged the kernel delivers by itself, and clients
+	// put acknowledging off for 40 ms.
+	if c.unread > 0 || t.Notsent_bytes > 0 {
 		return true
 	}
 	if t.Data_segs_in == 0 {
