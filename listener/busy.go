@@ -38,11 +38,11 @@ type exchange struct {
 // Busy counts the connections of some processes that must not be cut: those with
 // bytes that the server has not read or the kernel has not sent, or with a request
 // that waits for its answer, as far as the kernel can tell; and those where more may
-// be about to come or go. These are new ones from which no byte has come yet, for a second; and
-// those where the last bytes of an answer went out within 50 ms. It remembers what
-// it saw, and so sees better when it is called every few milliseconds: whether a
-// request or an answer was last if both fell into one tick of the kernel's clock
-// (1 to 10 ms).
+// be about to come or go. These are new ones from which no byte has come yet, for a
+// second; those where the last bytes of an answer went out within 50 ms; and those
+// that CloseIdle has just told. It remembers what it saw, and so sees better when it
+// is called every few milliseconds: whether a request or an answer was last if both
+// fell into one tick of the kernel's clock (1 to 10 ms).
 func (s *Set) Busy(pids []int) (int, error) {
 	n := 0
 	now := time.Now()
