@@ -44,7 +44,7 @@ func leakEntries() []*entry {
 		{contender: rota("shared"), want: hello, controlled: true},
 		{contender: rota("steered"), want: hello, controlled: true},
 		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s", controlled: true},
-		{contender: rota("front"), want: python, row: "rota front, gunicorn gthread", controlled: true},
+		{contender: rotaServing("front", python.app), want: python, row: "rota front, gunicorn gthread", controlled: true},
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}
