@@ -14,8 +14,9 @@ import (
 type entry struct {
 	contender
 	want
-	row   string // its name in the table; that of the contender if empty
-	stays bool   // a connection stays with the worker that has accepted it
+	row        string // its name in the table; that of the contender if empty
+	stays      bool   // a connection stays with the worker that has accepted it
+	controlled bool   // beside it runs another one without what makes it suffer
 
 	pool  *pool
 	group *cgroup.Group // made for it; nil if it runs in the bench's own
@@ -28,9 +29,13 @@ func (e *entry) name() string {
 	return e.contender.name
 }
 
-// installed are the entries whose programs are installed, and what is said of the others.
+// installed are the entries that were asked for and whose programs are installed,
+// and what is said of the others.
 func (b *bench) installed(all []*entry) (here []*entry, missing []string) {
 	for _, e := range all {
+		if !b.rows.MatchString(e.name()) {
+			continue
+		}
 		if e.missing != nil {
 			if why := e.missing(b); why != "" {
 				missing = append(missing, e.name()+": "+why)

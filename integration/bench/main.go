@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -45,21 +46,26 @@ func main() {
 	quick := flag.Bool("quick", false, "fewer and shorter runs")
 	only := flag.String("only", "", "questions to ask, separated by commas: "+names())
 	out := flag.String("o", "", "file to write the tables to, beside standard output")
+	rows := flag.String("rows", "", "regular expression: only rows with such names, where they are contenders")
 	flag.Parse()
-	if err := run(*quick, *only, *out); err != nil {
+	if err := run(*quick, *only, *rows, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(quick bool, only, out string) error {
+func run(quick bool, only, rows, out string) error {
 	chosen, err := choose(only)
 	if err != nil {
 		return err
 	}
+	wanted, err := regexp.Compile(rows)
+	if err != nil {
+		return fmt.Errorf("-rows: %w", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b, err := newBench(ctx, quick)
+	b, err := newBench(ctx, quick, wanted)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func testBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{
-		ctx: ctx, quick: true, rounds: 1, dir: dir, tools: map[string]tool{}, built: map[string]string{},
+		ctx: ctx, quick: true, rounds: 1, rows: regexp.MustCompile(""), dir: dir, tools: map[string]tool{}, built: map[string]string{},
 		mark: fmt.Sprintf("ROTA_BENCH_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
 	}
 	t.Cleanup(func() {

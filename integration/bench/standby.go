@@ -9,7 +9,7 @@ import (
 func (b *bench) standby() ([]table, []string, error) {
 	counts, looks, span, settle := []int{2, 8, 100, 500}, 5, 6*time.Second, 10*time.Second
 	if b.quick {
-		counts, looks, span, settle = counts[:2], 2, 2*time.Second, 2*time.Second
+		counts, looks, span, settle = counts[:2], 2, 2*time.Second, time.Second
 	}
 	const peers = 8 // workers of others
 	var all []*entry
