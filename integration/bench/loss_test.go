@@ -31,15 +31,32 @@ func TestLossSheet(t *testing.T) {
 	}
 }
 
-// TestLossOfFront asks the question of one entry, once: it measures what it says,
-// and its load is one.
-func TestLossOfFront(t *testing.T) {
+// TestRota has rota do all that a question asks of a contender, with servers of
+// which each worker is one process; and it asks what is lost, of one of them.
+func TestRota(t *testing.T) {
 	t.Parallel()
 	b := testBench(t)
 	var err error
 	if b.rota, err = b.build("rota"); err != nil {
 		t.Fatal(err)
 	}
+	for _, app := range []string{"go shutdown", "node", "flask"} {
+		t.Run(app, func(t *testing.T) {
+			t.Parallel()
+			c := rotaServing("shared", app)
+			if missing := c.missing(b); missing != "" {
+				t.Skipf("not installed: %s", missing)
+			}
+			prove(t, b, c, want{workers: 1, app: app})
+		})
+	}
+	t.Run("loss", func(t *testing.T) {
+		t.Parallel()
+		nothingLost(t, b)
+	})
+}
+
+func nothingLost(t *testing.T, b *bench) {
 	e := &entry{contender: rotaServing("front", "go"), want: want{workers: lossWorkers, app: "go"}}
 	r, err := b.lossOf(e, 1)
 	if err != nil {
@@ -52,25 +69,5 @@ func TestLossOfFront(t *testing.T) {
 		if seen := r.tallies[k.Name]; len(seen.Failed) != 0 || seen.Answered == 0 {
 			t.Errorf("%s: %d answered, lost %v", k.Name, seen.Answered, seen.Lost)
 		}
-	}
-}
-
-// TestRota has rota do all that a question asks of a contender, with servers of
-// which each worker is one process.
-func TestRota(t *testing.T) {
-	for _, app := range []string{"go shutdown", "node", "flask"} {
-		t.Run(app, func(t *testing.T) {
-			t.Parallel()
-			c := rotaServing("shared", app)
-			b := testBench(t)
-			var err error
-			if b.rota, err = b.build("rota"); err != nil {
-				t.Fatal(err)
-			}
-			if missing := c.missing(b); missing != "" {
-				t.Skipf("not installed: %s", missing)
-			}
-			prove(t, b, c, want{workers: 1, app: app})
-		})
 	}
 }
