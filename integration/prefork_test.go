@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
 
 	"rota/integration/cgroup"
 )
@@ -140,26 +139,4 @@ func TestSharing(t *testing.T) {
 			}
 		})
 	}
-}
-
-// BenchmarkSharing prints what adding up resident, proportional and private
-// memory makes of copies that share most of theirs, and what they really cost.
-func BenchmarkSharing(b *testing.B) {
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "MiB\tprocesses\tRSS\tPSS\tof it files\tprivate\tcharged\tRSS/charged\tPSS-files/charged\t")
-	for _, f := range preforks {
-		b.Run(strings.ReplaceAll(f.name, ",", ""), func(b *testing.B) {
-			for b.Loop() {
-				p, g := f.start(b)
-				eventually(b, "the sum of PSS is what is charged", func() bool { return math.Abs(f.account(p, g).off()) <= sharingOff })
-				a := f.account(p, g)
-				p.stop()
-				b.ReportMetric(100*a.off(), "%-PSS-off")
-				b.ReportMetric(0, "ns/op")
-				fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t\n", f.name, a.processes, a.rss/mib, a.pss/mib,
-					a.files/mib, a.private/mib, a.charge/mib, a.rss/a.charge, 1+a.off())
-			}
-		})
-	}
-	table.Flush()
 }

@@ -279,3 +279,15 @@ func TestSecondPort(t *testing.T) {
 		})
 	}
 }
+
+// buildServer compiles one of the servers beside the tests.
+func buildServer(tb testing.TB, name string) string {
+	tb.Helper()
+	out := filepath.Join(tb.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", out, "rota/integration/servers/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("cannot build %s: %v\n%s", name, err, text)
+	}
+	return out
+}

@@ -18,10 +18,7 @@ func (b *bench) bigRoll() ([]table, []string, error) {
 	}
 	const once = 1 // what takes long is measured once
 	w.app = ""
-	for _, c := range bigRollPeers() {
-		all = append(all, &entry{contender: c, want: w})
-	}
-	entries, missing := b.installed(all)
+	entries, missing := b.installed(append(all, bigRollPeers(w)...))
 	s := newSheet("", column{"s", 1})
 	err := b.all(entries, 0, func() error {
 		for round := range b.rounds {

@@ -42,10 +42,7 @@ func capacityEntries() []*entry {
 		entries = append(entries, &entry{contender: rota(accept), want: w})
 	}
 	w.app = ""
-	for _, c := range rollingPeers() {
-		entries = append(entries, &entry{contender: c, want: w})
-	}
-	return entries
+	return append(entries, rollingPeers(w)...)
 }
 
 func askCapacity(b *bench) (*answer, error) {

@@ -28,11 +28,7 @@ func (b *bench) idleClients() ([]table, []string, error) {
 		return nil, []string{fmt.Sprintf("idle clients: only %d open files are allowed, and they need %d", limit.Max, need)}, nil
 	}
 	w := want{workers: 2, app: "hello"}
-	all := []*entry{{contender: rota("front"), want: w}}
-	for _, c := range proxyPeers() {
-		all = append(all, &entry{contender: c, want: w})
-	}
-	entries, missing := b.installed(all)
+	entries, missing := b.installed(append([]*entry{{contender: rota("front"), want: w}}, proxyPeers(w)...))
 	s := newSheet("", column{"before, MiB", 1}, column{"with them, MiB", 1}, column{"KiB for each", 1})
 	for _, e := range entries {
 		err := b.all([]*entry{e}, 0, func() error {

@@ -50,10 +50,7 @@ func leakEntries() []*entry {
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}
-	for _, c := range leakPeers() {
-		entries = append(entries, &entry{contender: c, want: limited})
-	}
-	return entries
+	return append(entries, leakPeers(limited)...)
 }
 
 func askLeak(b *bench) (*answer, error) {

@@ -33,10 +33,7 @@ func overloadEntries() []*entry {
 		{contender: rota("front"), want: w, row: "rota front, as it comes"},
 		{contender: rota("shared"), want: w, row: "rota shared"},
 	}
-	for _, c := range overloadPeers() {
-		entries = append(entries, &entry{contender: c, want: w})
-	}
-	return entries
+	return append(entries, overloadPeers(w)...)
 }
 
 func askOverload(b *bench) (*answer, error) {

@@ -17,8 +17,9 @@ func (b *bench) standby() ([]table, []string, error) {
 		w := want{workers: n, app: "hello"}
 		all = append(all, &entry{contender: rota("front"), want: w, row: fmt.Sprintf("rota front, %d workers", n)})
 	}
-	for _, c := range standbyPeers() {
-		all = append(all, &entry{contender: c, want: want{workers: peers, atOnce: 1}, row: fmt.Sprintf("%s, %d workers", c.name, peers)})
+	for _, e := range standbyPeers(want{workers: peers, atOnce: 1}) {
+		e.row = fmt.Sprintf("%s, %d workers", e.row, peers)
+		all = append(all, e)
 	}
 	entries, missing := b.installed(all)
 	s := newSheet("", column{"% of a core", 2}, column{"RSS MiB", 1})
@@ -48,6 +49,6 @@ func (b *bench) standby() ([]table, []string, error) {
 	}
 	t := s.table()
 	t.title = "A supervisor whose workers are idle"
-	t.how = fmt.Sprintf("What it takes itself, without its workers, in %d looks of %v each, %v after the start. All at the same time. rota reads the memory of each worker every second; the others look at nothing but whether a process is there, but for PM2.", looks, span, settle)
+	t.how = fmt.Sprintf("What it takes itself, without its workers, in %d looks of %v each, %v after the start. All at the same time. rota reads the memory of each worker every second.", looks, span, settle)
 	return []table{t}, missing, nil
 }

@@ -23,10 +23,7 @@ var throughputs = []struct {
 // throughputEntries are in an order in which those to be compared closely are neighbours.
 func throughputEntries(env []string) []*entry {
 	w := want{workers: 2, app: "hello", env: env}
-	entries := []*entry{{contender: rota("front"), want: w}}
-	for _, c := range proxyPeers() {
-		entries = append(entries, &entry{contender: c, want: w})
-	}
+	entries := append([]*entry{{contender: rota("front"), want: w}}, proxyPeers(w)...)
 	return append(entries,
 		&entry{contender: rota("shared"), want: w, stays: true}, &entry{contender: bare(), want: w, stays: true}, &entry{contender: rota("steered"), want: w, stays: true})
 }

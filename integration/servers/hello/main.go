@@ -8,14 +8,17 @@
 //	BOOT         how long it takes to start, as 3s or 3
 //	DELAY        how long it holds each request, as 5ms
 //	LIMIT        how many it holds at once; the others wait for their turn
+//	NOTE         a file that it makes when it begins to hold a request
+//	DRAIN        set to anything, SIGTERM has it finish what it has begun before it ends
 //
 // The answer says who gave it: pid=PID id=TEXT length=BYTES, with the length of the
 // request's body. /?hold=0.3&leak=1024&id=TEXT is held for so many seconds and keeps so
-// many KiB for ever. /healthz is answered at once in any case. SIGTERM ends it at once.
+// many KiB for ever. /healthz is answered at once in any case. SIGTERM ends it at once without DRAIN.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,11 +51,18 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	server := &http.Server{Handler: handler()}
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		<-ctx.Done()
+		if os.Getenv("DRAIN") != "" {
+			_ = server.Shutdown(context.Background())
+		}
 		server.Close()
 	}()
-	_ = server.Serve(l)
+	if err := server.Serve(l); errors.Is(err, http.ErrServerClosed) {
+		<-ended
+	}
 }
 
 func handler() http.HandlerFunc {
@@ -72,6 +82,7 @@ func handler() http.HandlerFunc {
 			hold, answer = told(r, delay)
 		}
 		if hold > 0 {
+			note()
 			if turns != nil {
 				turns <- struct{}{}
 				defer func() { <-turns }()
@@ -79,6 +90,12 @@ func handler() http.HandlerFunc {
 			time.Sleep(hold)
 		}
 		_, _ = w.Write(answer)
+	}
+}
+
+func note() {
+	if path := os.Getenv("NOTE"); path != "" {
+		_ = os.WriteFile(path, nil, 0o600)
 	}
 }
 
