@@ -230,15 +230,16 @@ func loopback() (string, error) {
 	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
-// processes are how many it takes to hold the wanted requests at once if each holds
-// one. Where memory is short it is less: one of the workers must be able to do without
-// the other, but of processes, which go one by one, a fifth to spare does.
+// single is how many processes hold as many requests as some workers, if each holds one.
+func (w want) single() int { return w.workers * max(w.atOnce, 1) }
+
+// processes are as many, but fewer where memory is short. One of two workers must be
+// able to do without the other; of processes, which go one by one, a fifth to spare does.
 func (w want) processes() int {
-	n := w.workers * max(w.atOnce, 1)
 	if w.limit > 0 && w.workers > 1 {
-		n = min(n, max(w.atOnce, 1)*5/4)
+		return min(w.single(), max(w.atOnce, 1)*5/4)
 	}
-	return n
+	return w.single()
 }
 
 // share is the memory in MiB that each of some processes may leak, of the limit of
