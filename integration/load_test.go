@@ -39,6 +39,9 @@ func only(t *testing.T, what string, a *load.Arrivals, statuses ...int) {
 	for why, n := range a.Lost {
 		t.Errorf("%s: %d lost: %s", what, n, why)
 	}
+	if a.Idle > 0 {
+		t.Errorf("%s: %d connections were closed unannounced while nothing was asked", what, a.Idle)
+	}
 	for status, took := range a.Took {
 		if !slices.Contains(statuses, status) {
 			t.Errorf("%s: %d answers with status %d", what, len(took), status)
