@@ -39,7 +39,7 @@ func leakEntries() []*entry {
 	slow, python, limited := hello, hello, hello
 	slow.boot = 3 * time.Second
 	python.app = "gunicorn gthread"
-	limited.app, limited.limit, limited.leak = "", leakLimit, 1024
+	limited.app, limited.limit = "", leakLimit
 	unlimited := []string{"--max-total-memory", "off", "--min-uptime", "0s"}
 	entries := []*entry{
 		{contender: rota("front"), want: hello},

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ type answer struct {
 }
 
 // questions in the order in which they are asked. Those that need quiet come first.
-var questions = []question{leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
+var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
 
 func main() {
 	quick := flag.Bool("quick", false, "fewer and shorter runs")
@@ -66,22 +67,35 @@ func run(quick bool, only, out string) error {
 	var page strings.Builder
 	w := io.MultiWriter(os.Stdout, &page)
 	fmt.Fprintf(w, "%s\n\n", machine())
+	var failed []error
 	for _, q := range chosen {
-		began := time.Now()
-		b.say("%s", q.title)
-		a, err := q.ask(b)
-		b.sweep()
-		if err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+		if err := b.ask(q, w); err != nil {
+			b.say("%v", err)
+			failed = append(failed, err) // the others are asked all the same
 		}
-		a.took = time.Since(began)
-		a.print(w, q.title)
+		if ctx.Err() != nil {
+			return errors.New("it was stopped before its end")
+		}
 	}
 	fmt.Fprintf(w, "%s\n", b.versions())
-	if out == "" {
-		return nil
+	if out != "" {
+		failed = append(failed, os.WriteFile(out, []byte(page.String()), 0o644))
 	}
-	return os.WriteFile(out, []byte(page.String()), 0o644)
+	return errors.Join(failed...)
+}
+
+// ask prints the answer to a question, and leaves no process of it.
+func (b *bench) ask(q question, w io.Writer) error {
+	began := time.Now()
+	b.say("%s", q.title)
+	a, err := q.ask(b)
+	b.sweep()
+	if err != nil {
+		return fmt.Errorf("cannot answer %s: %w", q.name, err)
+	}
+	a.took = time.Since(began)
+	a.print(w, q.title)
+	return nil
 }
 
 func names() string {
@@ -119,8 +133,8 @@ func (a *answer) print(w io.Writer, title string) {
 	for _, t := range a.tables {
 		t.print(w)
 	}
-	for _, m := range a.missing {
-		fmt.Fprintf(w, "\nNot here: %s.\n", m)
+	if len(a.missing) > 0 {
+		fmt.Fprintf(w, "\nNot here: %s.\n", strings.Join(a.missing, "; "))
 	}
 	fmt.Fprintf(w, "\nTook %s.\n\n", a.took.Round(time.Second))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"slices"
 	"syscall"
 	"time"
@@ -10,26 +9,16 @@ import (
 	"rota/integration/load"
 )
 
-// starters are what a server can be started through: what comes before its command.
-func (b *bench) starters() (starters []starter, missing []string) {
-	starters = []starter{
-		{"bare", nil},
-		{"rota front", []string{b.rota, "-w", "1", "--admin", "off", "--log-level", "error", "--"}},
-		{"rota shared", []string{b.rota, "-w", "1", "--accept", "shared", "--admin", "off", "--log-level", "error", "--"}},
+// starters are what a server can be started through. The first is nothing.
+func (b *bench) starters() []first {
+	quiet := []string{b.rota, "-w", "1", "--admin", "off", "--control", "off", "--log-level", "error"}
+	return []first{
+		{name: "bare"},
+		{name: "rota front", argv: append(quiet, "--")},
+		{name: "rota shared", argv: append(quiet, "--accept", "shared", "--")},
+		{name: "tini", argv: []string{"tini", "--"}, missing: tini().missing(b), tools: tini().tools},
+		{name: "dumb-init", argv: []string{"dumb-init", "--"}, missing: dumbInit().missing(b), tools: dumbInit().tools},
 	}
-	for _, init := range []starter{{"tini", []string{"tini", "-s", "--"}}, {"dumb-init", []string{"dumb-init"}}} {
-		if _, err := exec.LookPath(init.argv[0]); err != nil {
-			missing = append(missing, init.name+": not installed")
-			continue
-		}
-		starters = append(starters, init)
-	}
-	return starters, missing
-}
-
-type starter struct {
-	name string
-	argv []string
 }
 
 // startup is the time from exec to the first answer.
@@ -42,10 +31,19 @@ func (b *bench) startup() ([]table, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	starters, missing := b.starters()
+	var starters []first
+	var missing []string
+	for _, f := range b.starters() {
+		if f.missing != "" {
+			missing = append(missing, f.name+": "+f.missing)
+			continue
+		}
+		b.uses(contender{tools: f.tools})
+		starters = append(starters, f)
+	}
 	s := newSheet("", column{"first answer, ms", 1}, column{"more than bare, ms", 1})
 	for range times {
-		var first float64
+		var bare float64
 		for i, starter := range starters {
 			took, err := b.firstAnswer(slices.Concat(starter.argv, []string{server}))
 			if err != nil {
@@ -53,9 +51,9 @@ func (b *bench) startup() ([]table, []string, error) {
 			}
 			s.put(starter.name, "first answer, ms", ms(took))
 			if i == 0 {
-				first = ms(took)
+				bare = ms(took)
 			} else {
-				s.put(starter.name, "more than bare, ms", ms(took)-first)
+				s.put(starter.name, "more than bare, ms", ms(took)-bare)
 			}
 		}
 		if b.ctx.Err() != nil {
@@ -76,7 +74,7 @@ func (b *bench) firstAnswer(argv []string) (time.Duration, error) {
 	}
 	addr := fmt.Sprint("127.0.0.1:", port)
 	began := time.Now()
-	p, err := b.spawn(nil, "", []string{fmt.Sprint("PORT=", port)}, argv...)
+	p, err := b.spawn(nil, "", []string{fmt.Sprint("PORT=", port), "TINI_SUBREAPER=1"}, argv...)
 	if err != nil {
 		return 0, err
 	}
