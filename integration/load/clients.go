@@ -23,6 +23,7 @@ type Clients struct {
 	Leak  atomic.Int64  // KiB that each request makes a worker keep
 	Ways  []Kind        // in which they ask; all Kinds if it is nil
 	Says  Says          // how a right answer ends; Everything if it is nil
+	Ways  []Kind        // in which they ask; all Kinds if it is nil
 
 	Tallies map[string]*Tally // by kind; to be read once the clients have ended
 
