@@ -43,6 +43,7 @@ type process struct {
 	reports  []adopt.Report
 	server   int           // the process that listens; 0 until it is known
 	attend   chan struct{} // ends the watch for it to wait for connections
+	doubted  *time.Timer   // when it is taken at its word all the same; nil before it listens
 	probing  func()        // ends the asking whether it is ready; nil before
 	answer   string        // what came instead the last time
 	port     uint16        // that it is told to bind; 0 for none
@@ -158,6 +159,9 @@ func (p *process) stopAttending() {
 	if p.attend != nil {
 		close(p.attend)
 		p.attend = nil
+	}
+	if p.doubted != nil {
+		p.doubted.Stop()
 	}
 	if p.probing != nil {
 		p.probing()
