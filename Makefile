@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench soak screenshots clean
+.PHONY: build demo test check race bench bench-quick bench-code soak screenshots clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -28,8 +28,16 @@ race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
 	TEST_RACE=1 $(GO) test -race -count=1 -timeout 20m ./...
 
-bench: ## speed, as ratios in one run
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 40m ./integration
+bench: ## rota beside what others use for the same, in less than 40 minutes: tables in dist/bench.md
+	$(GO) build -o dist/ ./integration/bench
+	dist/bench -o dist/bench.md
+
+bench-quick: ## a shorter look at the same, in less than 5 minutes: tables in dist/bench-quick.md
+	$(GO) build -o dist/ ./integration/bench
+	dist/bench -quick -o dist/bench-quick.md
+
+bench-code: ## what rota's own parts take
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./integration
 	$(GO) test -run '^$$' -bench . ./policy/... ./procstats ./listener/front ./supervisor/...
 
 soak: ## ten minutes of cycles under load that never waits, then leaks in containers: nothing may be lost

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // TestCapacityWhileCycling replaces the workers again and again, at 85 % of what
@@ -21,7 +23,7 @@ func TestCapacityWhileCycling(t *testing.T) {
 	const rolls, rest = 3, 10 * time.Second
 	s := slow{workers: 2, atOnce: 24, hold: time.Second, boot: 3 * time.Second}
 	p, addr := s.start(t)
-	phase := func(ctx context.Context) *arrivals { return arrive(ctx, addr, "/", 0.85*s.perSecond()) }
+	phase := func(ctx context.Context) *load.Arrivals { return load.Arrive(ctx, addr, "/", 0.85*s.perSecond()) }
 
 	ctx, cancel := context.WithTimeout(t.Context(), rest)
 	defer cancel()
@@ -30,7 +32,7 @@ func TestCapacityWhileCycling(t *testing.T) {
 
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
-	result := make(chan *arrivals, 1)
+	result := make(chan *load.Arrivals, 1)
 	go func() { result <- phase(ctx) }()
 	for i := range rolls {
 		p.signal(syscall.SIGHUP)
@@ -40,9 +42,9 @@ func TestCapacityWhileCycling(t *testing.T) {
 	cycling := <-result
 	t.Logf("in %d rolls: %v", rolls, cycling)
 
-	resting.only(t, "at rest", 200)
-	cycling.only(t, "while cycling", 200)
-	before, meanwhile := resting.quantile(200, 0.99), cycling.quantile(200, 0.99)
+	only(t, "at rest", resting, 200)
+	only(t, "while cycling", cycling, 200)
+	before, meanwhile := resting.Quantile(200, 0.99), cycling.Quantile(200, 0.99)
 	if meanwhile > before*3/2 {
 		t.Errorf("p99 is %v while cycling, %.2f of the %v at rest; want at most 1.5",
 			meanwhile, meanwhile.Seconds()/before.Seconds(), before)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // captured is a pool of workers that outgrow their limit, with a command that
@@ -39,13 +41,13 @@ func (c *captured) leak(path string, until func()) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
-	results := make(chan *load, 1)
-	go func() { results <- drive(ctx, c.addr, path, 4) }()
+	results := make(chan *load.Seen, 1)
+	go func() { results <- load.Drive(ctx, c.addr, path, 4) }()
 	until()
 	cancel()
 	l := <-results
 	c.t.Log(l)
-	if l.losses() > 0 || l.answered == 0 {
+	if l.Losses() > 0 || l.Answered == 0 {
 		c.t.Errorf("requests lost: %v", l)
 	}
 }

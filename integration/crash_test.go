@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // TestCrash kills one worker after another under load. Whoever asked it gets
@@ -39,14 +41,14 @@ func crash(t *testing.T, addr string, command ...string) {
 	p := start(t, slices.Concat(args, []string{"--"}, command))
 	p.awaitKind("pool ready", 1)
 	// Held for so long that each worker always has some.
-	c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond, hold: "0.05"}
-	c.begin(t)
+	c := &load.Clients{Addr: addr, Of: 2, Pause: 5 * time.Millisecond, Hold: "0.05"}
+	begin(t, c)
 
 	type kill struct{ began, noticed time.Time }
 	var killed []kill
 	for i := range kills {
-		answered := c.answered()
-		eventually(t, "every client was answered again", func() bool { return c.answered() >= answered+2*c.of*len(kinds) })
+		answered := c.Answered()
+		eventually(t, "every client was answered again", func() bool { return c.Answered() >= answered+2*c.Of*len(load.Kinds) })
 		k := kill{began: time.Now()}
 		if err := syscall.Kill(p.workers()[i%workers], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -55,16 +57,16 @@ func crash(t *testing.T, addr string, command ...string) {
 		killed = append(killed, k)
 		p.awaitKind("worker ready", workers+i+1)
 	}
-	c.halt()
+	c.Halt()
 
 	at := make([]int, kills)
-	for _, f := range c.failures() {
-		if f.why != "status: 502" {
+	for _, f := range c.Failures() {
+		if f.Why != "status: 502" {
 			t.Errorf("a request was not answered: %v", f)
 		}
 		found := false
 		for i, k := range killed {
-			if !f.began.After(k.noticed) && !f.ended.Before(k.began) {
+			if !f.Began.After(k.noticed) && !f.Ended.Before(k.began) {
 				found = true
 				at[i]++
 			}
@@ -74,20 +76,20 @@ func crash(t *testing.T, addr string, command ...string) {
 		}
 	}
 	for i, n := range at {
-		if n > c.of*len(kinds) {
-			t.Errorf("%d requests failed with kill %d, of %d in flight", n, i, c.of*len(kinds))
+		if n > c.Of*len(load.Kinds) {
+			t.Errorf("%d requests failed with kill %d, of %d in flight", n, i, c.Of*len(load.Kinds))
 		}
 	}
-	t.Logf("%d killed, %d answered, lost %v", kills, c.answered(), c.lost())
-	failed := len(c.failures())
+	t.Logf("%d killed, %d answered, lost %v", kills, c.Answered(), c.Lost())
+	failed := len(c.Failures())
 	if failed == 0 {
 		t.Error("nothing was in a worker's hands when it was killed: that proves nothing")
 	}
 	if n := p.cut(); int(n) != failed {
 		t.Errorf("rota counts %v requests as cut, the clients %d", n, failed)
 	}
-	for name, seen := range c.tallies {
-		if seen.answered == 0 || seen.idle > 0 {
+	for name, seen := range c.Tallies {
+		if seen.Answered == 0 || seen.Idle > 0 {
 			t.Errorf("%s: %s", name, seen)
 		}
 	}
@@ -114,16 +116,16 @@ func TestNoWorkerReady(t *testing.T) {
 	t.Run("first start", func(t *testing.T) {
 		t.Parallel()
 		p, addr, gate := gated(t, 2, "--queue-timeout", "80s")
-		c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond}
-		c.begin(t)
-		p.metric(waiting, float64(c.of*len(kinds)))
-		if n := c.answered(); n > 0 {
+		c := &load.Clients{Addr: addr, Of: 2, Pause: 5 * time.Millisecond}
+		begin(t, c)
+		p.metric(waiting, float64(c.Of*len(load.Kinds)))
+		if n := c.Answered(); n > 0 {
 			t.Errorf("%d requests were answered by workers that were not ready", n)
 		}
 		put(t, gate, "", 0o600)
-		eventually(t, "all are answered", func() bool { return c.answered() > 10*c.of*len(kinds) })
-		c.halt()
-		c.nothingLost(t)
+		eventually(t, "all are answered", func() bool { return c.Answered() > 10*c.Of*len(load.Kinds) })
+		c.Halt()
+		nothingLost(t, c)
 		p.metric(waiting, 0)
 	})
 
@@ -132,9 +134,9 @@ func TestNoWorkerReady(t *testing.T) {
 		p, addr, gate := gated(t, 2, "--queue-timeout", "80s")
 		put(t, gate, "", 0o600)
 		p.awaitKind("pool ready", 1)
-		c := &clients{addr: addr, of: 2, pause: 5 * time.Millisecond}
-		c.begin(t)
-		eventually(t, "all are answered", func() bool { return c.answered() > 10*c.of*len(kinds) })
+		c := &load.Clients{Addr: addr, Of: 2, Pause: 5 * time.Millisecond}
+		begin(t, c)
+		eventually(t, "all are answered", func() bool { return c.Answered() > 10*c.Of*len(load.Kinds) })
 		if err := os.Remove(gate); err != nil {
 			t.Fatal(err)
 		}
@@ -143,18 +145,18 @@ func TestNoWorkerReady(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p.metric(waiting, float64(c.of*len(kinds)))
-		answered, lost := c.answered(), c.lost()
+		p.metric(waiting, float64(c.Of*len(load.Kinds)))
+		answered, lost := c.Answered(), c.Lost()
 		put(t, gate, "", 0o600)
-		eventually(t, "all are answered again", func() bool { return c.answered() > answered+10*c.of*len(kinds) })
-		c.halt()
-		for why, n := range c.lost() {
+		eventually(t, "all are answered again", func() bool { return c.Answered() > answered+10*c.Of*len(load.Kinds) })
+		c.Halt()
+		for why, n := range c.Lost() {
 			if why != "status: 502" || n != lost[why] {
 				t.Errorf("%d lost, %d of them when the workers were killed: %s", n, lost[why], why)
 			}
 		}
-		if n := p.cut(); int(n) != len(c.failures()) {
-			t.Errorf("rota counts %v requests as cut, the clients %d", n, len(c.failures()))
+		if n := p.cut(); int(n) != len(c.Failures()) {
+			t.Errorf("rota counts %v requests as cut, the clients %d", n, len(c.Failures()))
 		}
 	})
 
@@ -162,32 +164,32 @@ func TestNoWorkerReady(t *testing.T) {
 		t.Parallel()
 		const patience = 300 * time.Millisecond
 		p, addr, gate := gated(t, 1, "--queue-timeout", patience.String())
-		for _, k := range kinds {
-			conn, err := connect(addr)
+		for _, k := range load.Kinds {
+			conn, err := load.Connect(addr)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.close()
+			defer conn.Close()
 			for range 2 {
 				began := time.Now()
-				response, body, err := conn.exchange(k, "/", make([]byte, k.body))
+				response, body, err := conn.Exchange(k, "/", make([]byte, k.Body))
 				if err != nil {
-					t.Fatalf("%s: %v", k.name, err)
+					t.Fatalf("%s: %v", k.Name, err)
 				}
 				if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
-					t.Errorf("%s: answered %s %v %q, want 503 with Retry-After", k.name, response.Status, response.Header, body)
+					t.Errorf("%s: answered %s %v %q, want 503 with Retry-After", k.Name, response.Status, response.Header, body)
 				}
 				if took := time.Since(began); took < patience {
-					t.Errorf("%s: answered after %s, want %s at least", k.name, took, patience)
+					t.Errorf("%s: answered after %s, want %s at least", k.Name, took, patience)
 				}
-				if conn.ends {
+				if conn.Ends {
 					break
 				}
 			}
 		}
 		put(t, gate, "", 0o600)
 		p.awaitKind("pool ready", 1)
-		if _, err := get(addr, "/"); err != nil {
+		if _, err := load.Get(addr, "/"); err != nil {
 			t.Errorf("not answered by a worker that is ready: %v", err)
 		}
 	})

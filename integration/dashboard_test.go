@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"rota/integration/load"
 )
 
 // markWatch notes when each mark of a cycle was first to be seen, and what the
@@ -44,8 +46,8 @@ func TestDashboard(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	result := make(chan *arrivals, 1)
-	go func() { result <- arrive(ctx, addr, "/", 30) }()
+	result := make(chan *load.Arrivals, 1)
+	go func() { result <- load.Arrive(ctx, addr, "/", 30) }()
 	p.await("cycles for memory", cycles, cycleDone("memory"))
 	b.until("as many marks were drawn", fmt.Sprintf(`Object.keys(window.seen).length >= %d`, cycles))
 	b.until("two of them can be seen at once", `[...document.querySelectorAll("[data-marks]")].reduce((n, e) => n + Number(e.dataset.marks), 0) >= 2`)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // drainsOnce finishes its requests on the first TERM and dies of the second, as
@@ -49,7 +51,7 @@ func TestEntrypointThatPassesTheSignalOn(t *testing.T) {
 	p.awaitKind("pool ready", 1)
 	answer := make(chan error, 1)
 	go func() {
-		_, err := get(fmt.Sprintf("127.0.0.1:%d", port), "/3")
+		_, err := load.Get(fmt.Sprintf("127.0.0.1:%d", port), "/3")
 		answer <- err
 	}()
 	eventually(t, "the request has begun", func() bool { return len(lines(notes)) == 1 })

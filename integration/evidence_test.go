@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // evidence is how each runtime shows what it keeps in memory, as the README says.
@@ -105,7 +107,7 @@ func TestEvidence(t *testing.T) {
 func TestEvidenceIsNotForClients(t *testing.T) {
 	t.Parallel()
 	c := capturing(t, "true")
-	if _, err := get(c.addr, "/debug/pprof/heap"); err == nil || err.Error() != "status: 404" {
+	if _, err := load.Get(c.addr, "/debug/pprof/heap"); err == nil || err.Error() != "status: 404" {
 		t.Errorf("a client gets a profile: %v", err)
 	}
 }

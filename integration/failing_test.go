@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // A worker that never gets ready is ended, and what it was seen to do is said.
@@ -112,7 +114,7 @@ func TestUncaughtStopSignal(t *testing.T) {
 	lost := make(chan error, requests)
 	for range requests {
 		go func() {
-			_, err := get(fmt.Sprintf("127.0.0.1:%d", port), "/60")
+			_, err := load.Get(fmt.Sprintf("127.0.0.1:%d", port), "/60")
 			lost <- err
 		}()
 	}

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // A worker gets no request before its own path answers that it is well.
@@ -26,7 +28,7 @@ func TestReadyOverHTTP(t *testing.T) {
 	p.awaitKind("worker started", 1)
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := get(site.addr, "/")
+		_, err := load.Get(site.addr, "/")
 		waiting <- err
 	}()
 	p.metric("rota_http_queue_length", 1)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // fronted are the flags of a pool whose connections rota itself accepts.
@@ -117,7 +119,7 @@ func TestPrivateSockets(t *testing.T) {
 			} else {
 				proveInside(t, p)
 			}
-			if body, err := askTCP("127.0.0.1", other)("/"); err == nil || cause(err) != "connect: refused" {
+			if body, err := askTCP("127.0.0.1", other)("/"); err == nil || load.Cause(err) != "connect: refused" {
 				t.Errorf("the program's own port answered %q, error %v", body, err)
 			}
 			proveRoll(t, p, askTCP("127.0.0.1", port), 2)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // futileCycles is how often a cycle that does not help may be repeated.
@@ -35,8 +37,8 @@ func TestFutile(t *testing.T) {
 			p.awaitKind("pool ready", 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			result := make(chan *arrivals, 1)
-			go func() { result <- arrive(ctx, fmt.Sprintf("127.0.0.1:%d", port), leakPath, 20) }()
+			result := make(chan *load.Arrivals, 1)
+			go func() { result <- load.Arrive(ctx, fmt.Sprintf("127.0.0.1:%d", port), leakPath, 20) }()
 
 			paused := p.futile(test.trigger, test.says, 1)
 			// A new generation may need less. This one does not.
@@ -45,10 +47,10 @@ func TestFutile(t *testing.T) {
 			p.awaitKind("roll done", 1)
 			again := p.futile(test.trigger, test.says, 2)
 			cancel()
-			load := <-result
+			seen := <-result
 			t.Logf("%d cycles, then: %s", paused, p.awaitKind("memory cycles paused", 1).str("reason"))
-			t.Logf("%d cycles more; %v", again, load)
-			load.only(t, "under a limit that is too low", 200)
+			t.Logf("%d cycles more; %v", again, seen)
+			only(t, "under a limit that is too low", seen, 200)
 			proveEnd(t, p, 2)
 		})
 	}

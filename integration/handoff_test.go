@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // TestListen says where to serve, in each way that a program may then take it.
@@ -78,7 +80,7 @@ func TestListen(t *testing.T) {
 					proveClient(t, ask, test.client)
 				}
 				if test.refused != "" {
-					if body, err := askTCP(test.refused, port)("/"); err == nil || cause(err) != "connect: refused" {
+					if body, err := askTCP(test.refused, port)("/"); err == nil || load.Cause(err) != "connect: refused" {
 						t.Errorf("%s was not asked for: answered %q, error %v", test.refused, body, err)
 					}
 				}
@@ -207,7 +209,7 @@ func TestNotify(t *testing.T) {
 	for deadline := time.Now().Add(patience); ; {
 		if _, err := ask("/"); err == nil {
 			break
-		} else if cause(err) != "connect: refused" || time.Now().After(deadline) {
+		} else if load.Cause(err) != "connect: refused" || time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 	}

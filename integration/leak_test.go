@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/cgroup"
+	"rota/integration/load"
 )
 
 // leakSpan is for how long containers are under load; make soak takes longer.
@@ -38,7 +41,7 @@ const (
 )
 
 // in starts the pool in a new group; its workers leak so many KiB with a request.
-func (c container) in(t testing.TB, kib int) (*pool, *cgroup, string) {
+func (c container) in(t testing.TB, kib int) (*pool, *cgroup.Group, string) {
 	t.Helper()
 	g := group(t, containerLimit)
 	port := freePort(t)
@@ -49,17 +52,17 @@ func (c container) in(t testing.TB, kib int) (*pool, *cgroup, string) {
 	if c.ballast > 0 {
 		command = []string{buildServer(t, "hungry")}
 	}
-	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers)}, c.flags, []string{"--"}, command), g.inside(),
+	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers)}, c.flags, []string{"--"}, command), inside(g),
 		withEnv(fmt.Sprintf("PORT=%d", port), fmt.Sprintf("LEAK_KIB=%d", kib), fmt.Sprintf("BALLAST_MIB=%d", c.ballast), "BOOT="+c.boot.String()))
 	p.awaitKind("pool ready", 1)
 	return p, g, fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // load is what clients see of the container for so long.
-func (c container) load(t testing.TB, addr string, span time.Duration) *arrivals {
+func (c container) load(t testing.TB, addr string, span time.Duration) *load.Arrivals {
 	ctx, cancel := context.WithTimeout(t.Context(), span)
 	defer cancel()
-	return arrive(ctx, addr, leakPath, leakRate)
+	return load.Arrive(ctx, addr, leakPath, leakRate)
 }
 
 // TestLeakInContainer lets a pool fill its container several times over. Nobody
@@ -95,30 +98,30 @@ func (c container) holds(t *testing.T) {
 	t.Logf("without a leak: %v", before)
 
 	p, g, addr := c.in(t, 1024)
-	controlled := make(chan *arrivals, 1)
+	controlled := make(chan *load.Arrivals, 1)
 	go func() { controlled <- c.load(t, beside, leakSpan) }()
 	with := c.load(t, addr, leakSpan)
 	meanwhile := <-controlled
 	t.Logf("beside it:      %v", meanwhile)
 	t.Logf("with a leak:    %v", with)
 	c.report(t, p, g)
-	before.only(t, "without a leak", 200)
-	meanwhile.only(t, "without a leak, beside it", 200)
-	with.only(t, "with a leak", 200)
-	if leaked := int64(with.count(200)) * mib; leaked < 2*containerLimit {
+	only(t, "without a leak", before, 200)
+	only(t, "without a leak, beside it", meanwhile, 200)
+	only(t, "with a leak", with, 200)
+	if leaked := int64(with.Count(200)) * mib; leaked < 2*containerLimit {
 		t.Errorf("%d MiB leaked: that proves nothing", leaked/mib)
 	}
-	if n := g.oomKills(); n != 0 {
+	if n := g.OOMKills(); n != 0 {
 		t.Errorf("the kernel killed %d processes", n)
 	}
 	most := int64(95)
 	if c.tight {
 		most = 100 // 190 MiB of 512 are left to fresh workers, and a cycle of 3.4 s needs 170 of them
 	}
-	if peak := g.peak(); peak >= containerLimit*most/100 {
+	if peak := g.Peak(); peak >= containerLimit*most/100 {
 		t.Errorf("peak of %d MiB, %.1f %% of the limit; want less than %d", peak/mib, 100*float64(peak)/containerLimit, most)
 	}
-	leaking, without := with.quantile(200, 0.99), max(before.quantile(200, 0.99), meanwhile.quantile(200, 0.99))
+	leaking, without := with.Quantile(200, 0.99), max(before.Quantile(200, 0.99), meanwhile.Quantile(200, 0.99))
 	if leaking > without*3/2 {
 		t.Errorf("p99 is %v with a leak, %.2f of the %v without; want at most 1.5", leaking, leaking.Seconds()/without.Seconds(), without)
 	}
@@ -139,14 +142,14 @@ func (c container) holds(t *testing.T) {
 }
 
 // report says how the container fared.
-func (c container) report(t testing.TB, p *pool, g *cgroup) {
+func (c container) report(t testing.TB, p *pool, g *cgroup.Group) {
 	t.Helper()
 	cycles := map[string]int{}
 	for _, e := range p.of("cycle done") {
 		cycles[e.str("trigger")]++
 	}
 	t.Logf("peak %d MiB of %d, limit met %d times, %d OOM kills, cycles %v, %d stopped first, %d crashed",
-		g.peak()/mib, containerLimit/mib, g.met(), g.oomKills(), cycles, p.count("stop first"), p.count("worker crashed"))
+		g.Peak()/mib, containerLimit/mib, g.Met(), g.OOMKills(), cycles, p.count("stop first"), p.count("worker crashed"))
 	for _, e := range p.of("stop first") {
 		t.Logf("stop first: %s", e.str("reason"))
 	}
@@ -181,21 +184,21 @@ func TestTooTight(t *testing.T) {
 	g := group(t, room)
 	port := freePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	p := start(t, []string{"-w", "2", "--sample-interval", "200ms", "--", buildServer(t, "hungry")}, g.inside(),
+	p := start(t, []string{"-w", "2", "--sample-interval", "200ms", "--", buildServer(t, "hungry")}, inside(g),
 		withEnv(fmt.Sprintf("PORT=%d", port), "BALLAST_MIB=100", "LEAK_KIB=1024", "BOOT=3s"))
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	result := make(chan *arrivals, 1)
-	go func() { result <- arrive(ctx, addr, leakPath, 10) }()
+	result := make(chan *load.Arrivals, 1)
+	go func() { result <- load.Arrive(ctx, addr, leakPath, 10) }()
 	p.await("cycles for memory", cycles, cycleDone("total"))
 	p.signal(syscall.SIGHUP)
 	p.awaitKind("roll done", 1)
 	cancel()
-	load := <-result
-	t.Logf("%v; peak %d MiB, %d stopped first", load, g.peak()/mib, p.count("stop first"))
-	load.only(t, "in a tight container", 200)
-	if n := g.oomKills(); n != 0 {
+	seen := <-result
+	t.Logf("%v; peak %d MiB, %d stopped first", seen, g.Peak()/mib, p.count("stop first"))
+	only(t, "in a tight container", seen, 200)
+	if n := g.OOMKills(); n != 0 {
 		t.Errorf("the kernel killed %d processes", n)
 	}
 	p.apart()
@@ -223,13 +226,13 @@ func TestOneBadWorker(t *testing.T) {
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	result := make(chan *arrivals, 1)
-	go func() { result <- arrive(ctx, fmt.Sprintf("127.0.0.1:%d", port), leakPath, 60) }()
+	result := make(chan *load.Arrivals, 1)
+	go func() { result <- load.Arrive(ctx, fmt.Sprintf("127.0.0.1:%d", port), leakPath, 60) }()
 	p.await("cycles for the total", cycles, cycleDone("total"))
 	cancel()
-	load := <-result
-	t.Log(load)
-	load.only(t, "with one bad worker", 200)
+	seen := <-result
+	t.Log(seen)
+	only(t, "with one bad worker", seen, 200)
 	for _, e := range p.of("cycle began") {
 		if e.num("slot") != bad || e.str("trigger") != "total" || e.str("reason") == "" {
 			t.Errorf("cycled, and only slot %d leaks: %v", bad, e)

@@ -11,25 +11,15 @@ func TestLimitThatIsResized(t *testing.T) {
 	t.Parallel()
 	g := group(t, 256*mib)
 	p := start(t, []string{"-w", "2", "--max-memory", "10%", "--sample-interval", "100ms", "--", buildServer(t, "hello")},
-		g.inside(), withEnv(fmt.Sprintf("PORT=%d", freePort(t))))
+		inside(g), withEnv(fmt.Sprintf("PORT=%d", freePort(t))))
 	p.awaitKind("pool ready", 1)
 	p.metric("rota_memory_budget_bytes", 256*mib*9/10)
-	g.limit(1024 * mib)
+	if err := g.Limit(1024 * mib); err != nil {
+		t.Fatal(err)
+	}
 	p.awaitKind("container limit changed", 1)
 	p.awaitKind("configuration read again", 1)
 	p.metric("rota_memory_budget_bytes", 1024*mib*9/10)
 	p.metric(`rota_worker_cycles_total{trigger="generation"}`, 0)
 	proveEnd(t, p, 2)
-}
-
-// limit changes the limit of the group.
-func (g *cgroup) limit(bytes int64) {
-	if !g.v1 {
-		g.set("memory.max", bytes)
-		return
-	}
-	if g.has("memory.memsw.limit_in_bytes") {
-		g.set("memory.memsw.limit_in_bytes", bytes+mib)
-	}
-	g.set("memory.limit_in_bytes", bytes)
 }

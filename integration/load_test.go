@@ -1,121 +1,47 @@
 package integration
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"os"
-	"strings"
-	"sync"
-	"syscall"
-	"time"
+	"maps"
+	"slices"
+	"testing"
+
+	"rota/integration/load"
 )
 
-// load is what a client that never retries saw.
-type load struct {
-	mu       sync.Mutex
-	answered int
-	lost     map[string]int // by cause
-	slowest  time.Duration
+// begin lets clients ask until they are halted, or the test ends.
+func begin(t *testing.T, c *load.Clients) {
+	c.Begin(t.Context())
+	t.Cleanup(c.Halt)
 }
 
-// drive sends requests on new connections from some clients at once, each as
-// soon as the one before is answered, until ctx ends.
-func drive(ctx context.Context, addr, path string, clients int) *load {
-	return driveAt(ctx, addr, path, clients, 0)
+// nothingLost checks that every request of clients which have been halted was
+// answered by a worker, and that no connection was closed but after it had been
+// announced.
+func nothingLost(t *testing.T, c *load.Clients) {
+	t.Helper()
+	for _, k := range load.Kinds {
+		got := c.Tallies[k.Name]
+		for _, why := range slices.Sorted(maps.Keys(got.Lost)) {
+			t.Errorf("%s: %d of %d lost: %s", k.Name, got.Lost[why], got.Answered+len(got.Failed), why)
+		}
+		if got.Answered == 0 {
+			t.Errorf("%s: none was answered: that is no load", k.Name)
+		}
+		if got.Idle > 0 {
+			t.Errorf("%s: %d connections were closed unannounced while nothing was asked", k.Name, got.Idle)
+		}
+	}
 }
 
-// driveAt does so with a pause, from one request of a client to its next, at least.
-func driveAt(ctx context.Context, addr, path string, clients int, pause time.Duration) *load {
-	l := &load{lost: map[string]int{}}
-	var wg sync.WaitGroup
-	for range clients {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				began := time.Now()
-				_, err := get(addr, path)
-				l.note(err, time.Since(began))
-				select {
-				case <-time.After(pause - time.Since(began)):
-				case <-ctx.Done():
-				}
-			}
-		})
+// only checks that all requests were answered, with one of some statuses.
+func only(t *testing.T, what string, a *load.Arrivals, statuses ...int) {
+	t.Helper()
+	for why, n := range a.Lost {
+		t.Errorf("%s: %d lost: %s", what, n, why)
 	}
-	wg.Wait()
-	return l
-}
-
-func (l *load) note(err error, took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err != nil {
-		l.lost[cause(err)]++
-		return
+	for status, took := range a.Took {
+		if !slices.Contains(statuses, status) {
+			t.Errorf("%s: %d answers with status %d", what, len(took), status)
+		}
 	}
-	l.answered++
-	l.slowest = max(l.slowest, took)
-}
-
-func (l *load) losses() int {
-	n := 0
-	for _, k := range l.lost {
-		n += k
-	}
-	return n
-}
-
-func (l *load) String() string {
-	return fmt.Sprintf("%d answered, %d lost %v, slowest %s", l.answered, l.losses(), l.lost, l.slowest.Round(time.Millisecond))
-}
-
-// get sends one request on a connection of its own, once, and returns the body
-// of a 200. net/http is not used since it may send a request again.
-func get(addr, path string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
-	if err != nil {
-		return "", fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close()
-	return exchange(conn, addr, path)
-}
-
-func exchange(conn net.Conn, addr, path string) (string, error) {
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, addr); err != nil {
-		return "", fmt.Errorf("send: %w", err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		return "", fmt.Errorf("answer: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", fmt.Errorf("body: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("status: %d", response.StatusCode)
-	}
-	return string(body), nil
-}
-
-// cause says in a few words why a request was lost.
-func cause(err error) string {
-	where, _, _ := strings.Cut(err.Error(), ":")
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return where + ": refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return where + ": reset"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return where + ": closed unanswered"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return where + ": timed out"
-	}
-	return err.Error()
 }

@@ -10,18 +10,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // rollUnderLoad replaces all workers again and again, without a pause, under
 // clients that never retry, and returns what they saw.
-func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load {
+func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load.Seen {
 	t.Helper()
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	results := make(chan *load, 1)
+	results := make(chan *load.Seen, 1)
 	// New workers need the processor too: clients that waited for nothing would take all of it.
-	go func() { results <- driveAt(ctx, addr, "/", clients, 20*time.Millisecond) }()
+	go func() { results <- load.DriveAt(ctx, addr, "/", clients, 20*time.Millisecond) }()
 	for i := range rolls {
 		p.signal(syscall.SIGHUP)
 		p.awaitKind("roll done", i+1)
@@ -29,8 +31,8 @@ func rollUnderLoad(t *testing.T, p *pool, addr string, rolls, clients int) *load
 	cancel()
 	l := <-results
 	t.Logf("%d rolls: %v", rolls, l)
-	for _, why := range slices.Sorted(maps.Keys(l.lost)) {
-		t.Logf("%6d lost: %s", l.lost[why], why)
+	for _, why := range slices.Sorted(maps.Keys(l.Lost)) {
+		t.Logf("%6d lost: %s", l.Lost[why], why)
 	}
 	return l
 }
@@ -69,10 +71,10 @@ func TestLoss(t *testing.T) {
 				rolls /= 3 // races show soon; losses are counted without the detector
 			}
 			l := rollUnderLoad(t, p, fmt.Sprintf("127.0.0.1:%d", port), rolls, clients)
-			if l.answered < clients*rolls {
-				t.Errorf("only %d were answered: that is no load", l.answered)
+			if l.Answered < clients*rolls {
+				t.Errorf("only %d were answered: that is no load", l.Answered)
 			}
-			for why, n := range l.lost {
+			for why, n := range l.Lost {
 				if !slices.Contains(test.known, why) {
 					t.Errorf("%d requests lost: %s", n, why)
 				}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // stubborn are the servers of the loss matrix: some drain on SIGTERM, some end
@@ -41,7 +43,7 @@ func unmodifiedNamed(name string) func(*testing.T, string) []string {
 type matrix struct {
 	*pool
 	t       *testing.T
-	clients *clients
+	clients *load.Clients
 	config  string         // the path of its file
 	command []string       // what it runs
 	cycles  map[string]int // by cause, so far
@@ -55,7 +57,7 @@ const (
 )
 
 // newMatrix starts the pool. c becomes its load.
-func newMatrix(t *testing.T, c *clients, command func(*testing.T, string) []string) *matrix {
+func newMatrix(t *testing.T, c *load.Clients, command func(*testing.T, string) []string) *matrix {
 	t.Helper()
 	port := freePort(t)
 	m := &matrix{
@@ -66,8 +68,8 @@ func newMatrix(t *testing.T, c *clients, command func(*testing.T, string) []stri
 	m.write("")
 	m.pool = start(t, []string{"--accept", "front", "--config", m.config}, quiet(t))
 	m.awaitKind("pool ready", 1)
-	c.addr = fmt.Sprintf("127.0.0.1:%d", port)
-	c.begin(t)
+	c.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+	begin(t, c)
 	return m
 }
 
@@ -165,7 +167,7 @@ func (m *matrix) age(cycles int) {
 func (m *matrix) memory(cycles int) {
 	m.t.Helper()
 	const room = 32 * mib
-	rate := m.clients.rate() / matrixWorkers
+	rate := m.clients.Rate() / matrixWorkers
 	var most float64
 	awaitSamples(m.t, m.pool, 1, func(values map[string]float64) {
 		for name, value := range values {
@@ -174,10 +176,10 @@ func (m *matrix) memory(cycles int) {
 			}
 		}
 	})
-	m.clients.leak.Store(max(4, int64(room/rate)>>10))
+	m.clients.Leak.Store(max(4, int64(room/rate)>>10))
 	m.set(fmt.Sprintf("max-memory: %d\n", int64(most)+room))
 	m.further("cycles for memory", cycles, cycleDone("memory"))
-	m.clients.leak.Store(0)
+	m.clients.Leak.Store(0)
 	m.set("")
 	m.cycles["memory"] += cycles
 }
@@ -202,13 +204,13 @@ func (m *matrix) scale(cycles int) {
 // finish ends the load and the pool, and checks that nobody noticed anything.
 func (m *matrix) finish() {
 	m.t.Helper()
-	m.clients.halt()
-	m.clients.nothingLost(m.t)
+	m.clients.Halt()
+	nothingLost(m.t, m.clients)
 	if n := m.cut(); n != 0 {
 		m.t.Errorf("%v requests were cut, as rota counts them", n)
 	}
-	for _, k := range kinds {
-		m.t.Logf("%-18s %s", k.name, m.clients.tallies[k.name])
+	for _, k := range load.Kinds {
+		m.t.Logf("%-18s %s", k.Name, m.clients.Tallies[k.Name])
 	}
 	m.t.Logf("cycles: %v", m.cycles)
 	proveEnd(m.t, m.pool, matrixWorkers-1) // TTOU took one
@@ -227,7 +229,7 @@ func TestLossMatrix(t *testing.T) {
 			t.Parallel() // as many at once as there are processors
 			// New workers need the processor too: a client that waited for nothing
 			// would take all of it.
-			m := newMatrix(t, &clients{of: 2, pause: 20 * time.Millisecond}, s.command)
+			m := newMatrix(t, &load.Clients{Of: 2, Pause: 20 * time.Millisecond}, s.command)
 			m.round(matrixCycles)
 			m.finish()
 		})

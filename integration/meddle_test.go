@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rota/integration/load"
 	"rota/supervisor/admin/api"
 )
 
@@ -28,7 +29,7 @@ func TestNothingIsLostWhileOperatorsMeddle(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	clients := &clients{of: 2, pause: 20 * time.Millisecond}
+	clients := &load.Clients{Of: 2, Pause: 20 * time.Millisecond}
 	m := &meddlers{
 		matrix: newMatrix(t, clients, unmodifiedNamed("static go")), // which dies of SIGTERM
 		random: rand.New(rand.NewPCG(seed, 0)), done: map[string]int{},
@@ -40,13 +41,13 @@ func TestNothingIsLostWhileOperatorsMeddle(t *testing.T) {
 		select {
 		case <-end:
 			m.settle()
-			clients.halt()
-			clients.nothingLost(t)
+			clients.Halt()
+			nothingLost(t, clients)
 			if n := m.cut(); n != 0 {
 				t.Errorf("%v requests were cut, as rota counts them", n)
 			}
 			m.capacity()
-			t.Logf("%v; %d cycles, %d requests answered", m.done, m.count("cycle done"), clients.answered())
+			t.Logf("%v; %d cycles, %d requests answered", m.done, m.count("cycle done"), clients.Answered())
 			return
 		case <-every.C:
 			m.meddle()

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 const mib = 1 << 20
@@ -106,11 +108,11 @@ func TestMemory(t *testing.T) {
 
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			var l *load
+			var l *load.Seen
 			var over map[int]time.Time
 			var running sync.WaitGroup
 			// Held for a fifth of a second, 8 clients leak 40 MiB a second at most.
-			running.Go(func() { l = drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.2", 8) })
+			running.Go(func() { l = load.Drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.2", 8) })
 			running.Go(func() { over = crossings(ctx, p, limit) })
 			cycle := func(e event) bool { return e.is("cycle began") && e.str("trigger") == "memory" }
 			p.await("cycles for memory", cycles, cycle)
@@ -119,7 +121,7 @@ func TestMemory(t *testing.T) {
 			cancel()
 			running.Wait()
 			t.Log(l)
-			if l.losses() > 0 {
+			if l.Losses() > 0 {
 				t.Errorf("requests lost: %v", l)
 			}
 			cycled, early := map[int]bool{}, 0
@@ -261,14 +263,14 @@ func TestAge(t *testing.T) {
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	results := make(chan *load, 1)
-	go func() { results <- drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.02", 8) }()
+	results := make(chan *load.Seen, 1)
+	go func() { results <- load.Drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.02", 8) }()
 	age := func(e event) bool { return e.is("cycle began") && e.str("trigger") == "age" }
 	p.await("cycles by age", 9, age)
 	cancel()
 	l := <-results
 	t.Log(l)
-	if l.losses() > 0 {
+	if l.Losses() > 0 {
 		t.Errorf("requests lost: %v", l)
 	}
 

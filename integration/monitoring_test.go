@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"rota/integration/load"
 )
 
 // What the examples ask promtool to check, as their pages say it.
@@ -218,9 +220,9 @@ func leakingPool(t *testing.T, accept string) *pool {
 	p := start(t, []string{"-w", "2", "--accept", accept, "--max-memory", "40MiB", "--sample-interval", "100ms", "--min-uptime", "1s", "--", leaky},
 		withEnv(fmt.Sprintf("PORT=%d", port), "LEAK_KIB=2048"))
 	p.awaitKind("pool ready", 1)
-	var load sync.WaitGroup
+	var asking sync.WaitGroup
 	done := make(chan struct{})
-	load.Go(func() {
+	asking.Go(func() {
 		every := time.NewTicker(100 * time.Millisecond)
 		defer every.Stop()
 		for {
@@ -228,13 +230,13 @@ func leakingPool(t *testing.T, accept string) *pool {
 			case <-done:
 				return
 			case <-every.C:
-				_, _ = get(fmt.Sprintf("127.0.0.1:%d", port), "/")
+				_, _ = load.Get(fmt.Sprintf("127.0.0.1:%d", port), "/")
 			}
 		}
 	})
 	t.Cleanup(func() {
 		close(done)
-		load.Wait()
+		asking.Wait()
 	})
 	return p
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // TestOOM has a worker take more than its container holds, at once, which
@@ -35,10 +37,10 @@ func outOfMemory(t *testing.T, command []string) {
 	port := freePort(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(workers), "--max-total-memory", "off", "--min-uptime", "0s", "--"}, command),
-		g.inside(), withEnv(fmt.Sprintf("PORT=%d", port)))
+		inside(g), withEnv(fmt.Sprintf("PORT=%d", port)))
 	p.awaitKind("pool ready", 1)
 	own := oomScoreAdj(t, p.rota())
-	for _, pid := range g.processes() {
+	for _, pid := range g.Processes() {
 		if pid != p.rota() && oomScoreAdj(t, pid) <= own {
 			t.Errorf("oom_score_adj of %s is %d, want more than the %d of rota", commandLine(pid), oomScoreAdj(t, pid), own)
 		}
@@ -51,14 +53,14 @@ func outOfMemory(t *testing.T, command []string) {
 	// Others go on asking; what they lose is at most what was in that worker's hands.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	others := make(chan *arrivals, 1)
-	go func() { others <- arrive(ctx, addr, "/", 20) }()
-	if body, err := get(addr, "/?take=600"); err == nil || cause(err) != "status: 502" {
+	others := make(chan *load.Arrivals, 1)
+	go func() { others <- load.Arrive(ctx, addr, "/", 20) }()
+	if body, err := load.Get(addr, "/?take=600"); err == nil || load.Cause(err) != "status: 502" {
 		t.Errorf("600 MiB in a container of 256: %v %q, want status 502", err, body)
 	}
 	p.awaitKind("worker crashed", 1)
 	p.awaitKind("worker ready", workers+1)
-	kills := int(g.oomKills()) // by now all that one request can lead to
+	kills := int(g.OOMKills()) // by now all that one request can lead to
 	if kills > workers {
 		t.Errorf("the kernel killed %d processes, of which there were %d beside rota", kills, workers)
 	}
@@ -84,13 +86,13 @@ func outOfMemory(t *testing.T, command []string) {
 	exits("crash", 1)
 	p.awaitKind("worker ready", workers+kills+1)
 	cancel()
-	load := <-others
-	t.Log(load)
-	load.only(t, "while workers die", 200, 502)
-	if n := load.count(502); n > kills+1 {
+	seen := <-others
+	t.Log(seen)
+	only(t, "while workers die", seen, 200, 502)
+	if n := seen.Count(502); n > kills+1 {
 		t.Errorf("%d answers with status 502, of which each death explains one", n)
 	}
-	if n := int(g.oomKills()); n != kills {
+	if n := int(g.OOMKills()); n != kills {
 		t.Errorf("the kernel killed %d processes, and %d before", n, kills)
 	}
 	if code := p.stop(); code != 0 {

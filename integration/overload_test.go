@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // slow is a pool of servers of a known capacity: each holds so many requests at
@@ -47,45 +49,45 @@ func TestOverload(t *testing.T) {
 	s := slow{workers: 2, atOnce: 10, hold: time.Second}
 	p, addr := s.start(t, "--max-concurrency", strconv.Itoa(s.atOnce), "--queue", strconv.Itoa(waiting),
 		"--queue-timeout", "5s", "--health-path", "/healthz")
-	during := func(d time.Duration, path string, rate float64) *arrivals {
+	during := func(d time.Duration, path string, rate float64) *load.Arrivals {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
-		return arrive(ctx, addr, path, rate)
+		return load.Arrive(ctx, addr, path, rate)
 	}
 	alone := during(4*time.Second, "/", s.perSecond()/4)
 	t.Logf("unloaded: %v", alone)
-	alone.only(t, "unloaded", 200)
+	only(t, "unloaded", alone, 200)
 
-	health, loads := make(chan *arrivals, 1), make(chan *arrivals, 1)
+	health, loads := make(chan *load.Arrivals, 1), make(chan *load.Arrivals, 1)
 	go func() { health <- during(span, "/healthz", 10) }()
 	go func() { loads <- during(span, "/", 2*s.perSecond()) }()
-	load, lengths := watch(p, "rota_http_queue_length", loads)
+	seen, lengths := watch(p, "rota_http_queue_length", loads)
 	checks := <-health
-	t.Logf("at twice the capacity: %v", load)
+	t.Logf("at twice the capacity: %v", seen)
 	t.Logf("health checks: %v", checks)
 
-	load.only(t, "at twice the capacity", 200, 503)
-	checks.only(t, "health checks", 200)
-	if load.hasty > 0 {
-		t.Errorf("%d of the 503s lack Retry-After", load.hasty)
+	only(t, "at twice the capacity", seen, 200, 503)
+	only(t, "health checks", checks, 200)
+	if seen.Hasty > 0 {
+		t.Errorf("%d of the 503s lack Retry-After", seen.Hasty)
 	}
-	unloaded, loaded := alone.quantile(200, 0.5), load.quantile(200, 0.5)
+	unloaded, loaded := alone.Quantile(200, 0.5), seen.Quantile(200, 0.5)
 	if loaded > unloaded*3/2 {
 		t.Errorf("the median of the 200s is %v, %.2f of the %v without load; want at most 1.5",
 			loaded, loaded.Seconds()/unloaded.Seconds(), unloaded)
 	}
-	if good, want := float64(load.count(200)), 0.9*s.perSecond()*load.span.Seconds(); good < want {
+	if good, want := float64(seen.Count(200)), 0.9*s.perSecond()*seen.Span.Seconds(); good < want {
 		t.Errorf("%.0f good answers, want at least %.0f", good, want)
 	}
-	if refused := load.quantile(503, 0.5); refused > unloaded/4 {
+	if refused := seen.Quantile(503, 0.5); refused > unloaded/4 {
 		t.Errorf("the median of the 503s is %v: they are to come at once", refused)
 	}
 
 	p.metric("rota_http_queue_length", 0)
-	p.metric(`rota_http_requests_total{code="503"}`, float64(load.count(503)))
-	p.metric(`rota_http_requests_total{code="200"}`, float64(load.count(200)+alone.count(200)+checks.count(200)))
-	if shed := sum(p, "rota_http_requests_shed_total{"); shed != load.count(503) {
-		t.Errorf("%d requests shed by the metrics, %d by the clients", shed, load.count(503))
+	p.metric(`rota_http_requests_total{code="503"}`, float64(seen.Count(503)))
+	p.metric(`rota_http_requests_total{code="200"}`, float64(seen.Count(200)+alone.Count(200)+checks.Count(200)))
+	if shed := sum(p, "rota_http_requests_shed_total{"); shed != seen.Count(503) {
+		t.Errorf("%d requests shed by the metrics, %d by the clients", shed, seen.Count(503))
 	}
 	if len(lengths) == 0 || slices.Max(lengths) < 1 || slices.Max(lengths) > waiting {
 		t.Errorf("the queue had these lengths: %v, want some to be 1, and none over %d", lengths, waiting)
@@ -93,7 +95,7 @@ func TestOverload(t *testing.T) {
 }
 
 // watch reads a metric ten times a second until a load is over.
-func watch(p *pool, series string, loads <-chan *arrivals) (load *arrivals, values []float64) {
+func watch(p *pool, series string, loads <-chan *load.Arrivals) (seen *load.Arrivals, values []float64) {
 	every := time.NewTicker(100 * time.Millisecond)
 	defer every.Stop()
 	for {
@@ -101,8 +103,8 @@ func watch(p *pool, series string, loads <-chan *arrivals) (load *arrivals, valu
 		case <-every.C:
 			now, _ := p.scrape()
 			values = append(values, now[series])
-		case load = <-loads:
-			return load, values
+		case seen = <-loads:
+			return seen, values
 		}
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"text/tabwriter"
+
+	"rota/integration/cgroup"
 )
 
 // preforked is a pool whose processes are copies of one that had loaded
@@ -50,18 +51,18 @@ type account struct {
 func (a account) off() float64 { return (a.pss + a.swap - a.files - a.charge) / a.charge }
 
 // start runs the pool in a group of its own.
-func (f preforked) start(t testing.TB) (*pool, *cgroup) {
+func (f preforked) start(t testing.TB) (*pool, *cgroup.Group) {
 	t.Helper()
 	g := group(t, 4<<30)
 	port := freePort(t)
 	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(f.workers), "--sample-interval", "200ms", "--"}, f.command(t, strconv.Itoa(port))),
-		g.inside(), quiet(t), withEnv(f.env...))
+		inside(g), quiet(t), withEnv(f.env...))
 	p.awaitKind("pool ready", 1)
 	return p, g
 }
 
 // account reads all figures of one moment.
-func (f preforked) account(p *pool, g *cgroup) (a account) {
+func (f preforked) account(p *pool, g *cgroup.Group) (a account) {
 	p.t.Helper()
 	values := scrape(p.t, p)
 	for slot := range f.workers {
@@ -74,8 +75,8 @@ func (f preforked) account(p *pool, g *cgroup) (a account) {
 		a.shared += of("shared")
 		a.swap += of("swap")
 	}
-	a.charge = float64(g.anonymous())
-	for _, pid := range g.processes() {
+	a.charge = float64(g.Anonymous())
+	for _, pid := range g.Processes() {
 		of := rollup(p.t, pid)
 		if pid == p.rota() {
 			a.charge -= of["Anonymous"] // a Go program shares none of it
@@ -126,7 +127,7 @@ func TestSharing(t *testing.T) {
 			})
 			a := f.account(p, g)
 			t.Logf("%d processes: RSS %.1f MiB, PSS %.1f, private %.1f, charged %.1f (PSS %+.1f %% off), of files %.1f; usage %.1f",
-				a.processes, a.rss/mib, a.pss/mib, a.private/mib, a.charge/mib, 100*a.off(), a.files/mib, float64(g.usage())/mib)
+				a.processes, a.rss/mib, a.pss/mib, a.private/mib, a.charge/mib, 100*a.off(), a.files/mib, float64(g.Usage())/mib)
 			if a.rss < 1.5*a.charge {
 				t.Errorf("RSS is %.1f MiB, %.2f of what is charged: nothing is shared, that proves nothing", a.rss/mib, a.rss/a.charge)
 			}
@@ -138,26 +139,4 @@ func TestSharing(t *testing.T) {
 			}
 		})
 	}
-}
-
-// BenchmarkSharing prints what adding up resident, proportional and private
-// memory makes of copies that share most of theirs, and what they really cost.
-func BenchmarkSharing(b *testing.B) {
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "MiB\tprocesses\tRSS\tPSS\tof it files\tprivate\tcharged\tRSS/charged\tPSS-files/charged\t")
-	for _, f := range preforks {
-		b.Run(strings.ReplaceAll(f.name, ",", ""), func(b *testing.B) {
-			for b.Loop() {
-				p, g := f.start(b)
-				eventually(b, "the sum of PSS is what is charged", func() bool { return math.Abs(f.account(p, g).off()) <= sharingOff })
-				a := f.account(p, g)
-				p.stop()
-				b.ReportMetric(100*a.off(), "%-PSS-off")
-				b.ReportMetric(0, "ns/op")
-				fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t\n", f.name, a.processes, a.rss/mib, a.pss/mib,
-					a.files/mib, a.private/mib, a.charge/mib, a.rss/a.charge, 1+a.off())
-			}
-		})
-	}
-	table.Flush()
 }

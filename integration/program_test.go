@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rota/integration/load"
 )
 
 // The test binary is also a program for the workers, with faults on demand:
@@ -220,7 +222,7 @@ func (s site) pid() int {
 // ask sends a request that must be answered.
 func (s site) ask(path string) string {
 	s.t.Helper()
-	body, err := get(s.addr, path)
+	body, err := load.Get(s.addr, path)
 	if err != nil {
 		s.t.Fatalf("GET %s: %v", path, err)
 	}
@@ -230,7 +232,7 @@ func (s site) ask(path string) string {
 // crash makes one worker end without being asked to.
 func (s site) crash(query string) {
 	s.t.Helper()
-	if body, err := get(s.addr, "/crash"+query); err == nil {
+	if body, err := load.Get(s.addr, "/crash"+query); err == nil {
 		s.t.Fatalf("a worker that was to crash answered %q", body)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // A release that does not get ready takes nobody's place, and the one that is
@@ -127,7 +129,7 @@ func TestReleaseThatListensAndThenFails(t *testing.T) {
 	write(broken)
 	p.signal(syscall.SIGHUP)
 	p.awaitKind("roll failed", 1)
-	if body, err := get(addr, "/"); err != nil || !strings.HasPrefix(body, "ok") {
+	if body, err := load.Get(addr, "/"); err != nil || !strings.HasPrefix(body, "ok") {
 		t.Errorf("after the failed roll: %q, %v", body, err)
 	}
 	write(good)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // answer is what every server under servers/ says of itself.
@@ -34,7 +36,7 @@ type asker func(path string) (string, error)
 
 func askTCP(host string, port int) asker {
 	addr := net.JoinHostPort(host, strconv.Itoa(port))
-	return func(path string) (string, error) { return get(addr, path) }
+	return func(path string) (string, error) { return load.Get(addr, path) }
 }
 
 func askUnix(socket string) asker {
@@ -44,7 +46,7 @@ func askUnix(socket string) asker {
 			return "", fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close()
-		return exchange(conn, "localhost", path)
+		return load.Exchange(conn, "localhost", path)
 	}
 }
 
@@ -276,4 +278,16 @@ func TestSecondPort(t *testing.T) {
 			proveRoll(t, p, askTCP("127.0.0.1", port), 3)
 		})
 	}
+}
+
+// buildServer compiles one of the servers beside the tests.
+func buildServer(tb testing.TB, name string) string {
+	tb.Helper()
+	out := filepath.Join(tb.TempDir(), name)
+	cmd := exec.Command("go", "build", "-o", out, "rota/integration/servers/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("cannot build %s: %v\n%s", name, err, text)
+	}
+	return out
 }

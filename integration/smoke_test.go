@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+
+	"rota/integration/load"
 )
 
 func TestSmoke(t *testing.T) {
@@ -13,14 +15,14 @@ func TestSmoke(t *testing.T) {
 	p := start(t, []string{"-w", "3", "--", leaky}, withEnv(fmt.Sprintf("PORT=%d", port), "LEAK_KIB=1"))
 	p.awaitKind("pool ready", 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	results := make(chan *load)
-	go func() { results <- drive(ctx, addr, "/", 8) }()
+	results := make(chan *load.Seen)
+	go func() { results <- load.Drive(ctx, addr, "/", 8) }()
 	p.signal(syscall.SIGHUP)
 	p.awaitKind("roll done", 1)
 	cancel()
 	l := <-results
 	t.Log(l)
-	if l.losses() != 0 || l.answered == 0 {
+	if l.Losses() != 0 || l.Answered == 0 {
 		t.Errorf("lost requests: %v", l)
 	}
 	p.neverBelow(3)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"rota/integration/load"
 )
 
 // How long each server of the loss matrix is soaked, of ten minutes in all. The
@@ -31,14 +33,14 @@ func TestSoak(t *testing.T) {
 			if i < 2 {
 				until = time.Now().Add(soakLong)
 			}
-			m := newMatrix(t, &clients{of: 2}, s.command)
+			m := newMatrix(t, &load.Clients{Of: 2}, s.command)
 			all, names = append(all, m), append(names, s.name)
 			for time.Now().Before(until) {
 				m.round(soakCycles)
 			}
 			m.finish()
-			total += m.clients.answered()
-			lost += len(m.clients.failures())
+			total += m.clients.Answered()
+			lost += len(m.clients.Failures())
 		})
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -48,10 +50,10 @@ func TestSoak(t *testing.T) {
 		for _, n := range m.cycles {
 			cycles += n
 		}
-		for _, k := range kinds {
-			seen := m.clients.tallies[k.name]
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t\n", names[i], k.name, seen.answered, len(seen.failed),
-				seen.quantile(0.5), seen.quantile(0.99), seen.quantile(1), cycles)
+		for _, k := range load.Kinds {
+			seen := m.clients.Tallies[k.Name]
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\t\n", names[i], k.Name, seen.Answered, len(seen.Failed),
+				seen.Quantile(0.5), seen.Quantile(0.99), seen.Quantile(1), cycles)
 		}
 	}
 	fmt.Fprintf(table, "all\t\t%d\t%d\t\t\t\t\t\n", total, lost)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"rota/integration/load"
 )
 
 // TestVerdict has workers that keep 64 KiB of each request and are cycled every
@@ -27,14 +29,14 @@ func TestVerdict(t *testing.T) {
 			withEnv(fmt.Sprintf("PORT=%d", port), fmt.Sprintf("LEAK_KIB=%d", keep)))
 		p.awaitKind("pool ready", 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		var l *load
+		var l *load.Seen
 		var running sync.WaitGroup
-		running.Go(func() { l = drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.02", 8) })
+		running.Go(func() { l = load.Drive(ctx, fmt.Sprintf("127.0.0.1:%d", port), "/?hold=0.02", 8) })
 		return p, func() {
 			cancel()
 			running.Wait()
 			t.Log(l)
-			if l.losses() > 0 {
+			if l.Losses() > 0 {
 				t.Errorf("requests lost: %v", l)
 			}
 		}

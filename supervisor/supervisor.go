@@ -54,6 +54,7 @@ type Supervisor struct {
 	status   atomic.Pointer[Status]
 
 	// All below belongs to the loop.
+	clock     time.Time // when it began what it is at; zero before it runs
 	fleet     *policy.Fleet
 	releases  map[int]Config      // of every generation that a worker may be started with
 	processes map[uint64]*process // by worker id
@@ -179,6 +180,7 @@ func (s *Supervisor) loop() {
 	defer wake.Stop()
 	for {
 		now := time.Now()
+		s.clock = now
 		s.settle(now)
 		s.publish(now)
 		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 && s.rests(now) {
@@ -220,6 +222,7 @@ func (s *Supervisor) settle(now time.Time) {
 // hear turns a message into a change of the fleet.
 func (s *Supervisor) hear(m message) {
 	now := time.Now()
+	s.clock = now
 	switch m := m.(type) {
 	case forked:
 		s.onForked(m, now)
@@ -282,9 +285,12 @@ func (s *Supervisor) ask(do func()) bool {
 	}
 }
 
-// event completes an event with the state of the pool and passes it on.
+// event completes an event with the state of the pool and passes it on. It is of
+// the time at which it was decided, so that a timeout is seen to have been kept.
 func (s *Supervisor) event(e Event) {
-	e.Time = time.Now()
+	if e.Time = s.clock; e.Time.IsZero() {
+		e.Time = time.Now()
+	}
 	e.Ready, e.Desired, e.Alive = s.fleet.Count(policy.Ready), s.fleet.Desired, len(s.fleet.Workers)
 	if w := s.fleet.Find(e.Worker); w != nil {
 		e.Slot, e.Generation = w.Slot, w.Generation

@@ -1,3 +1,11 @@
+// Package adopt gives an unmodified program the socket that it asked to bind.
+//
+// A seccomp filter in the worker traps bind(2) and listen(2) and nothing else,
+// so no request ever pays for it. rota answers each trapped call from outside:
+// it puts its own, long-lived socket in place of the worker's, under the same
+// descriptor number, and lets the call succeed. That works for static binaries
+// and behind any wrapper, because children inherit the filter. See
+// seccomp_unotify(2) for the protocol.
 package adopt
 
 import (
@@ -9,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rota/listener"
+	"rota/listener/adopt/filter"
 )
 
 // Kind says what a worker was seen to do.
@@ -65,23 +74,13 @@ type call struct {
 
 func (c call) serve() error {
 	fd := int(int32(c.args[0]))
-	t := machines[archName(c.arch)]
-	switch uint32(c.nr) {
-	case t.bind:
+	switch bind, listen := filter.Trapped(c.arch, uint32(c.nr)); {
+	case bind:
 		return c.bind(fd)
-	case t.listen:
+	case listen:
 		return c.listen(fd)
 	}
 	return c.run(c.id)
-}
-
-func archName(audit uint32) string {
-	for name, t := range machines {
-		if t.auditArch == audit {
-			return name
-		}
-	}
-	return ""
 }
 
 // bind gives the caller rota's socket for a TCP address, and lets every other

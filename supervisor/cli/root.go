@@ -11,14 +11,10 @@ import (
 
 	"rota/procstats"
 	"rota/supervisor"
-	"rota/supervisor/launch"
 )
 
 // Main runs rota with the arguments after its name and returns its exit code.
 func Main(args []string) int {
-	if launch.IsShim() {
-		launch.Shim()
-	}
 	root := newRoot()
 	prepareCompletion(root, args)
 	root.SetArgs(lessFlags(root, args))

@@ -1,7 +1,6 @@
 // Package launch starts workers. A worker is first rota itself, executed again
-// as a shim: it prepares what only the process itself can prepare (the filter
-// that adopt needs, its own pid in LISTEN_PID), and then becomes the command by
-// exec, so that the command has the pid that rota knows.
+// as package shim, which then becomes the command by exec, so that the command has
+// the pid that rota knows. Every program that imports this package can be the shim.
 package launch
 
 import (
@@ -14,6 +13,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"rota/supervisor/launch/shim"
+)
+
+// Exit codes that shells give a command which cannot be executed.
+const (
+	ExitCannotRun = shim.ExitCannotRun
+	ExitNotFound  = shim.ExitNotFound
 )
 
 // Spec is a worker to start.
@@ -108,7 +115,7 @@ func (l *Launcher) fork(spec Spec) (Child, error) {
 	// The kernel sends it to the leader when rota dies, however rota dies. KILL,
 	// because a server that ignores another signal would hold the address.
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &child.PidFD}
-	argv := append([]string{shimName, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), strconv.FormatInt(spec.FileSize, 10), strconv.Itoa(spec.Score), spec.Path}, spec.Args...)
+	argv := append([]string{shim.Name, strconv.FormatBool(spec.Adopt), strconv.Itoa(len(spec.Sockets)), strconv.FormatInt(spec.FileSize, 10), strconv.Itoa(spec.Score), spec.Path}, spec.Args...)
 	child.PID, _, err = syscall.StartProcess("/proc/self/exe", argv, &syscall.ProcAttr{
 		Env: spec.Env, Files: files, Sys: attr,
 	})
@@ -143,13 +150,13 @@ func (c Child) Await() Outcome {
 		}
 		text := string(buf[1:n])
 		switch buf[0] {
-		case msgFilter:
+		case shim.Filter:
 			out.Notify, out.Filter = receivedFile(oob[:oobn])
-		case msgNoFilter:
+		case shim.NoFilter:
 			out.Filter = errors.New(text)
-		case msgScore:
+		case shim.Score:
 			out.Score = errors.New(text)
-		case msgExec:
+		case shim.Exec:
 			out.Exec = errors.New(text)
 		}
 	}

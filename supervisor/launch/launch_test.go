@@ -11,14 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is the shim too, as rota is.
-func TestMain(m *testing.M) {
-	if IsShim() {
-		Shim()
-	}
-	os.Exit(m.Run())
-}
-
 // run starts a command and returns what it wrote, how the launch went and how
 // it ended.
 func run(t *testing.T, spec Spec) (string, Outcome, syscall.WaitStatus) {
@@ -188,6 +180,12 @@ func TestFilesAreLimited(t *testing.T) {
 	}
 }
 
+// See proc(5).
+const (
+	scoreFile = "/proc/self/oom_score_adj"
+	scoreMost = 1000
+)
+
 // The kernel is to kill a worker before it kills rota, whose score is this
 // process's here. A worker never gets less than rota has.
 func TestTheKernelKillsAWorkerBeforeRota(t *testing.T) {
@@ -229,4 +227,24 @@ func TestScoreOfAWorker(t *testing.T) {
 	worker.Score = 100
 	text, out, _ := run(t, worker)
 	fmt.Printf("score: %s(%v)\n", text, out.Score)
+}
+
+// A worker's start costs what the shim touches on the way to its exec. Nearly all
+// packages that a program is made of need package time, directly or not.
+func TestTheShimIsAheadOfNearlyAllPackages(t *testing.T) {
+	spec := shell("exit 0")
+	spec.Env = append(spec.Env, "GODEBUG=inittrace=1")
+	spec.Adopt = true
+	text, out, status := run(t, spec)
+	if !status.Exited() || status.ExitStatus() != 0 || out.Exec != nil {
+		t.Fatalf("%v, %v", status, out.Exec)
+	}
+	if !strings.Contains(text, "init syscall @") {
+		t.Errorf("%q: nothing was traced", text)
+	}
+	for _, name := range []string{"time", "os", "net"} {
+		if strings.Contains(text, "init "+name+" @") {
+			t.Errorf("package %s is initialised before the shim runs:\n%s", name, text)
+		}
+	}
 }

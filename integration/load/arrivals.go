@@ -1,4 +1,4 @@
-package integration
+package load
 
 import (
 	"bufio"
@@ -11,25 +11,24 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
 
-// arrivals are requests that come by a schedule, whether or not those before
+// Arrivals are requests that come by a schedule, whether or not those before
 // them were answered, as those of many people do. Every second one is on a
 // connection of its own, the others are on connections that are kept. None is
 // sent twice.
-type arrivals struct {
+type Arrivals struct {
+	Took  map[int][]time.Duration // by status, from when the request was due to the end of its answer
+	Lost  map[string]int          // by cause
+	Hasty int                     // 503s that do not say when to come again
+	Span  time.Duration           // from the first to the last
+
 	addr, path string
 	began      time.Time
-	span       time.Duration // from the first to the last
-
-	mu      sync.Mutex
-	took    map[int][]time.Duration // by status, from when the request was due
-	lost    map[string]int          // by cause
-	hasty   int                     // 503s that do not say when to come again
-	idle    []*keptOpen
-	pending sync.WaitGroup
+	mu         sync.Mutex
+	idle       []*keptOpen
+	pending    sync.WaitGroup
 }
 
 // keptOpen is a connection between two requests.
@@ -38,12 +37,12 @@ type keptOpen struct {
 	r *bufio.Reader
 }
 
-// arrive sends so many requests a second, evenly, until ctx ends, and returns
+// Arrive sends so many requests a second, evenly, until ctx ends, and returns
 // once all of them are over.
-func arrive(ctx context.Context, addr, path string, rate float64) *arrivals {
-	a := &arrivals{addr: addr, path: path, began: time.Now(), took: map[int][]time.Duration{}, lost: map[string]int{}}
+func Arrive(ctx context.Context, addr, path string, perSecond float64) *Arrivals {
+	a := &Arrivals{addr: addr, path: path, began: time.Now(), Took: map[int][]time.Duration{}, Lost: map[string]int{}}
 	for n := 0; ; n++ {
-		due := a.began.Add(time.Duration(float64(n) / rate * float64(time.Second)))
+		due := a.began.Add(time.Duration(float64(n) / perSecond * float64(time.Second)))
 		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-timer.C:
@@ -54,7 +53,7 @@ func arrive(ctx context.Context, addr, path string, rate float64) *arrivals {
 		}
 		break
 	}
-	a.span = time.Since(a.began)
+	a.Span = time.Since(a.began)
 	a.pending.Wait()
 	for _, c := range a.idle {
 		c.Close()
@@ -62,22 +61,22 @@ func arrive(ctx context.Context, addr, path string, rate float64) *arrivals {
 	return a
 }
 
-func (a *arrivals) send(due time.Time, keep bool) {
+func (a *Arrivals) send(due time.Time, keep bool) {
 	response, err := a.exchange(keep)
 	took := time.Since(due)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil {
-		a.lost[cause(err)]++
+		a.Lost[Cause(err)]++
 		return
 	}
-	a.took[response.StatusCode] = append(a.took[response.StatusCode], took)
+	a.Took[response.StatusCode] = append(a.Took[response.StatusCode], took)
 	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") == "" {
-		a.hasty++
+		a.Hasty++
 	}
 }
 
-func (a *arrivals) exchange(keep bool) (*http.Response, error) {
+func (a *Arrivals) exchange(keep bool) (*http.Response, error) {
 	c, err := a.connection(keep)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -111,7 +110,7 @@ func (a *arrivals) exchange(keep bool) (*http.Response, error) {
 }
 
 // connection is a new one, or the kept one that was used last.
-func (a *arrivals) connection(keep bool) (*keptOpen, error) {
+func (a *Arrivals) connection(keep bool) (*keptOpen, error) {
 	a.mu.Lock()
 	if n := len(a.idle); keep && n > 0 {
 		c := a.idle[n-1]
@@ -127,37 +126,25 @@ func (a *arrivals) connection(keep bool) (*keptOpen, error) {
 	return &keptOpen{conn, bufio.NewReader(conn)}, nil
 }
 
-// quantile of what answers of a status took.
-func (a *arrivals) quantile(status int, q float64) time.Duration {
-	took := slices.Sorted(slices.Values(a.took[status]))
+// Quantile is that of what answers of a status took.
+func (a *Arrivals) Quantile(status int, q float64) time.Duration {
+	took := slices.Sorted(slices.Values(a.Took[status]))
 	if len(took) == 0 {
 		return 0
 	}
 	return took[int(q*float64(len(took)-1))]
 }
 
-func (a *arrivals) count(status int) int { return len(a.took[status]) }
+// Count tells how many answers had a status.
+func (a *Arrivals) Count(status int) int { return len(a.Took[status]) }
 
-// only checks that all requests were answered, with one of some statuses.
-func (a *arrivals) only(t *testing.T, what string, statuses ...int) {
-	t.Helper()
-	for why, n := range a.lost {
-		t.Errorf("%s: %d lost: %s", what, n, why)
-	}
-	for status, took := range a.took {
-		if !slices.Contains(statuses, status) {
-			t.Errorf("%s: %d answers with status %d", what, len(took), status)
-		}
-	}
-}
-
-func (a *arrivals) String() string {
+func (a *Arrivals) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%.1f s", a.span.Seconds())
-	for _, status := range slices.Sorted(maps.Keys(a.took)) {
-		fmt.Fprintf(&s, ", %d x %d (median %d ms, p99 %d ms)", a.count(status), status,
-			a.quantile(status, 0.5).Milliseconds(), a.quantile(status, 0.99).Milliseconds())
+	fmt.Fprintf(&s, "%.1f s", a.Span.Seconds())
+	for _, status := range slices.Sorted(maps.Keys(a.Took)) {
+		fmt.Fprintf(&s, ", %d x %d (median %d ms, p99 %d ms)", a.Count(status), status,
+			a.Quantile(status, 0.5).Milliseconds(), a.Quantile(status, 0.99).Milliseconds())
 	}
-	fmt.Fprintf(&s, ", lost %v", a.lost)
+	fmt.Fprintf(&s, ", lost %v", a.Lost)
 	return s.String()
 }

@@ -1,4 +1,4 @@
-package integration
+package load
 
 import (
 	"bufio"
@@ -7,42 +7,46 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// kind is a way in which clients ask.
-type kind struct {
-	name string
-	body int  // bytes to POST; 0 for a GET
-	keep bool // one connection for all requests, not one for each
+// Kind is a way in which clients ask.
+type Kind struct {
+	Name string
+	Body int  // bytes to POST; 0 for a GET
+	Keep bool // one connection for all requests, not one for each
 }
 
-var kinds = []kind{
-	{name: "new connections"},
-	{name: "kept GET", keep: true},
-	{name: "kept POST 1 KiB", body: 1 << 10, keep: true},
-	{name: "kept POST 256 KiB", body: 256 << 10, keep: true},
+// Kinds are all that a server can meet.
+var Kinds = []Kind{
+	{Name: "new connections"},
+	{Name: "kept GET", Keep: true},
+	{Name: "kept POST 1 KiB", Body: 1 << 10, Keep: true},
+	{Name: "kept POST 256 KiB", Body: 256 << 10, Keep: true},
 }
 
-// connection is one of a client's.
-type connection struct {
+// Connection is one of a client's.
+type Connection struct {
 	*net.TCPConn
 	r    *bufio.Reader
-	ends bool // it cannot be used again
+	Ends bool // it cannot be used again
 }
 
-func connect(addr string) (*connection, error) {
+// Connect opens a connection for requests that are not sent again.
+func Connect(addr string) (*Connection, error) {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &connection{TCPConn: conn.(*net.TCPConn), r: bufio.NewReader(conn)}, nil
+	return &Connection{TCPConn: conn.(*net.TCPConn), r: bufio.NewReader(conn)}, nil
 }
 
-func (c *connection) close() {
+// Close ends it; nil is none.
+func (c *Connection) Close() {
 	if c != nil {
 		c.TCPConn.Close()
 	}
@@ -50,7 +54,7 @@ func (c *connection) close() {
 
 // gone tells whether the server has closed the connection, or sent what nobody
 // asked for.
-func (c *connection) gone() bool {
+func (c *Connection) gone() bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return true
@@ -63,34 +67,37 @@ func (c *connection) gone() bool {
 	return !open || c.r.Buffered() > 0
 }
 
+// worker is how the answer of a worker begins.
+var worker = regexp.MustCompile(`^pid=\d+ `)
+
 // ask sends one request, once, and checks that the answer is a worker's to just
 // this request.
-func (c *connection) ask(k kind, path string, body []byte, want string) error {
-	response, got, err := c.exchange(k, path, body)
+func (c *Connection) ask(k Kind, path string, body []byte, want string) error {
+	response, got, err := c.Exchange(k, path, body)
 	if err != nil {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("status: %d", response.StatusCode)
 	}
-	if _, err := parseAnswer(got); err != nil || !strings.HasSuffix(got, want+"\n") {
+	if !worker.MatchString(got) || !strings.HasSuffix(got, want+"\n") {
 		return fmt.Errorf("not the worker's answer: %q, want %s", got, want)
 	}
 	return nil
 }
 
-// exchange sends one request, once, and reads the answer, whatever it is.
-func (c *connection) exchange(k kind, path string, body []byte) (*http.Response, string, error) {
-	c.ends = true // unless all goes well
+// Exchange sends one request, once, and reads the answer, whatever it is.
+func (c *Connection) Exchange(k Kind, path string, body []byte) (*http.Response, string, error) {
+	c.Ends = true // unless all goes well
 	_ = c.SetDeadline(time.Now().Add(patience))
 	var head strings.Builder
-	if k.body == 0 {
+	if k.Body == 0 {
 		fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, c.RemoteAddr())
 	} else {
 		fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n",
-			path, c.RemoteAddr(), k.body)
+			path, c.RemoteAddr(), k.Body)
 	}
-	if !k.keep {
+	if !k.Keep {
 		head.WriteString("Connection: close\r\n")
 	}
 	head.WriteString("\r\n")
@@ -107,6 +114,6 @@ func (c *connection) exchange(k kind, path string, body []byte) (*http.Response,
 	if err != nil {
 		return nil, "", fmt.Errorf("body: %w", err)
 	}
-	c.ends = response.Close || !k.keep
+	c.Ends = response.Close || !k.Keep
 	return response, string(got), nil
 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"rota/integration/cgroup"
+	"rota/integration/load"
+)
+
+// entry is a contender as it takes part in one question.
+type entry struct {
+	contender
+	want
+	row   string // its name in the table; that of the contender if empty
+	stays bool   // a connection stays with the worker that has accepted it
+
+	pool  *pool
+	group *cgroup.Group // made for it; nil if it runs in the bench's own
+}
+
+func (e *entry) name() string {
+	if e.row != "" {
+		return e.row
+	}
+	return e.contender.name
+}
+
+// installed are the entries whose programs are installed, and what is said of the others.
+func (b *bench) installed(all []*entry) (here []*entry, missing []string) {
+	for _, e := range all {
+		if e.missing != nil {
+			if why := e.missing(b); why != "" {
+				missing = append(missing, e.name()+": "+why)
+				continue
+			}
+		}
+		b.uses(e.contender)
+		here = append(here, e)
+	}
+	return here, missing
+}
+
+// starts starts a pool of an entry, in a control group of so many MiB unless that is 0.
+func (e *entry) starts(b *bench, limit int64) (err error) {
+	if limit > 0 {
+		if e.group, err = cgroup.New(limit << 20); err != nil {
+			return err
+		}
+		e.want.group = e.group
+	}
+	if e.pool, err = e.contender.start(b, e.want); err != nil {
+		err = fmt.Errorf("%s: %w", e.name(), err)
+		return errors.Join(err, e.ends())
+	}
+	return nil
+}
+
+// ends ends the pool, and removes its group with what is left in it.
+func (e *entry) ends() error {
+	if e.pool != nil {
+		e.pool.stop()
+		e.pool = nil
+	}
+	if e.group == nil {
+		return nil
+	}
+	group := e.group
+	e.group, e.want.group = nil, nil
+	return group.Remove()
+}
+
+// together does something for all entries at the same time.
+func together(entries []*entry, do func(*entry) error) error {
+	var running sync.WaitGroup
+	errs := make([]error, len(entries))
+	for i, e := range entries {
+		running.Go(func() { errs[i] = do(e) })
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// gather has what is done for all entries at the same time.
+func gather[T any](entries []*entry, do func(*entry) T) map[*entry]T {
+	var mu sync.Mutex
+	all := map[*entry]T{}
+	_ = together(entries, func(e *entry) error {
+		v := do(e)
+		mu.Lock()
+		defer mu.Unlock()
+		all[e] = v
+		return nil
+	})
+	return all
+}
+
+// all starts pools of all entries, does something with them while all of them
+// run, and ends them.
+func (b *bench) all(entries []*entry, limit int64, do func() error) error {
+	err := together(entries, func(e *entry) error { return e.starts(b, limit) })
+	if err == nil {
+		err = do()
+	}
+	return errors.Join(err, together(entries, (*entry).ends))
+}
+
+// lost is how many requests were not answered by a worker as they should.
+func lost(a *load.Arrivals) (n int) {
+	for _, times := range a.Lost {
+		n += times
+	}
+	for status, took := range a.Took {
+		if status != 200 {
+			n += len(took)
+		}
+	}
+	return n
+}
+
+// ms is a time as tables have it.
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// pause waits, unless the bench is to end.
+func (b *bench) pause(d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-b.ctx.Done():
+		return b.ctx.Err()
+	}
+}

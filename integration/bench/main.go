@@ -1,0 +1,140 @@
+// Command bench sets rota beside what others use for the same, and prints one
+// Markdown table for each question. Each figure is the median of several runs with
+// its range; in each run all contenders of a table have their turn, because
+// machines drift.
+//
+//	go run ./integration/bench                 all of it, in less than 40 minutes
+//	go run ./integration/bench -quick          a shorter look, in less than 5
+//	go run ./integration/bench -only loss,pid1
+//
+// What is not installed has no row; a line below the table says so.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// question is what one table answers, or several that belong together.
+type question struct {
+	name  string // for -only
+	title string
+	ask   func(*bench) (*answer, error)
+}
+
+// answer is one table or more, with what has to be known to read them.
+type answer struct {
+	how     string // what was done, with its numbers
+	tables  []table
+	missing []string // contenders that could not take part, and why
+	took    time.Duration
+}
+
+// questions in the order in which they are asked. Those that need quiet come first.
+var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
+
+func main() {
+	quick := flag.Bool("quick", false, "fewer and shorter runs")
+	only := flag.String("only", "", "questions to ask, separated by commas: "+names())
+	out := flag.String("o", "", "file to write the tables to, beside standard output")
+	flag.Parse()
+	if err := run(*quick, *only, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(quick bool, only, out string) error {
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := newBench(ctx, quick)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	var page strings.Builder
+	w := io.MultiWriter(os.Stdout, &page)
+	fmt.Fprintf(w, "%s\n\n", machine())
+	var failed []error
+	for _, q := range chosen {
+		if err := b.ask(q, w); err != nil {
+			b.say("%v", err)
+			failed = append(failed, err) // the others are asked all the same
+		}
+		if ctx.Err() != nil {
+			return errors.New("it was stopped before its end")
+		}
+	}
+	fmt.Fprintf(w, "%s\n", b.versions())
+	if out != "" {
+		failed = append(failed, os.WriteFile(out, []byte(page.String()), 0o644))
+	}
+	return errors.Join(failed...)
+}
+
+// ask prints the answer to a question, and leaves no process of it.
+func (b *bench) ask(q question, w io.Writer) error {
+	began := time.Now()
+	b.say("%s", q.title)
+	a, err := q.ask(b)
+	b.sweep()
+	if err != nil {
+		return fmt.Errorf("cannot answer %s: %w", q.name, err)
+	}
+	a.took = time.Since(began)
+	a.print(w, q.title)
+	return nil
+}
+
+func names() string {
+	var all []string
+	for _, q := range questions {
+		all = append(all, q.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func choose(only string) ([]question, error) {
+	if only == "" {
+		return questions, nil
+	}
+	var chosen []question
+	for name := range strings.SplitSeq(only, ",") {
+		found := false
+		for _, q := range questions {
+			if q.name == name {
+				chosen, found = append(chosen, q), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no question is called %q: there are %s", name, names())
+		}
+	}
+	return chosen, nil
+}
+
+func (a *answer) print(w io.Writer, title string) {
+	fmt.Fprintf(w, "### %s\n", title)
+	if a.how != "" {
+		fmt.Fprintf(w, "\n%s\n", a.how)
+	}
+	for _, t := range a.tables {
+		t.print(w)
+	}
+	if len(a.missing) > 0 {
+		fmt.Fprintf(w, "\nNot here: %s.\n", strings.Join(a.missing, "; "))
+	}
+	fmt.Fprintf(w, "\nTook %s.\n\n", a.took.Round(time.Second))
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPrefork starts, asks, rolls and ends each server that forks its workers. Those
+// that are not installed are left out, in CI too: it is not there to test others.
+func TestPrefork(t *testing.T) {
+	for _, c := range []contender{
+		gunicornHUP(), gunicornUSR2(), gunicornSyncHUP(), gunicornSyncUSR2(), gunicornMaxRequests(), gunicornSyncMaxRequests(),
+		uwsgiReload(), uwsgiChain(), uwsgiReloadOnRSS(),
+		pumaPhased(), pumaHot(), pumaWorkerKiller(),
+		unicornHUP(), unicornUSR2(), unicornWorkerKiller(),
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if missing := c.missing(nil); missing != "" {
+				t.Skipf("not installed: %s (see integration/bench/install)", missing)
+			}
+			exercise(t, c)
+		})
+	}
+}
+
+// exercise has a contender do everything that a question asks of one.
+func exercise(t *testing.T, c contender) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	b := &bench{ctx: ctx, dir: t.TempDir(), mark: fmt.Sprintf("ROTA_BENCH_MARK=%d-%s", time.Now().UnixNano(), t.Name())}
+	b.tools = map[string]tool{}
+	if err := b.unpack(); err != nil {
+		t.Fatal(err)
+	}
+	defer b.sweep()
+	b.uses(c)
+	if versions := b.versions(); strings.Contains(versions, " ,") || strings.HasSuffix(versions, " .") {
+		t.Errorf("a tool says no version: %s", versions)
+	}
+
+	p, err := c.start(b, want{workers: 2, atOnce: 2, boot: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers(t, p)
+	for round := range 2 { // the first replaces what was started, the second what took its place
+		before := p.workers()
+		if err := p.roll(ctx); err != nil {
+			p.stop()
+			t.Fatal(err)
+		}
+		after := p.workers()
+		if len(after) != len(before) || slices.ContainsFunc(after, func(pid int) bool { return slices.Contains(before, pid) }) {
+			t.Errorf("roll %d replaced %v by %v", round, before, after)
+		}
+		answers(t, p)
+	}
+	p.stop()
+	if left := marked(b.mark); len(left) != 0 {
+		t.Errorf("processes were left behind: %v", left)
+	}
+}
+
+// answers checks what the application says, and by whom.
+func answers(t *testing.T, p *pool) {
+	t.Helper()
+	if supervisors := p.supervisors(); len(supervisors) != 1 || !alive(supervisors[0]) {
+		t.Errorf("the supervisors are %v", supervisors)
+	}
+	const body = 100_000
+	r, err := http.Post("http://"+p.addr+"/?hold=0.01&leak=2048&id=abc", "text/plain", strings.NewReader(strings.Repeat("x", body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid, length int
+	if _, err := fmt.Sscanf(string(text), "pid=%d id=abc length=%d\n", &pid, &length); err != nil || length != body {
+		t.Errorf("the answer is %d %q", r.StatusCode, text)
+	}
+	if workers := p.workers(); !slices.Contains(workers, pid) {
+		t.Errorf("%d answered, the workers are %v", pid, workers)
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// standby is what supervisors take while their workers have nothing to do.
+func (b *bench) standby() ([]table, []string, error) {
+	counts, looks, span, settle := []int{2, 8, 100, 500}, 5, 6*time.Second, 10*time.Second
+	if b.quick {
+		counts, looks, span, settle = counts[:2], 2, 2*time.Second, 2*time.Second
+	}
+	const peers = 8 // workers of others
+	var all []*entry
+	for _, n := range counts {
+		w := want{workers: n, app: "hello"}
+		all = append(all, &entry{contender: rota("front"), want: w, row: fmt.Sprintf("rota front, %d workers", n)})
+	}
+	for _, e := range standbyPeers(want{workers: peers, atOnce: 1}) {
+		e.row = fmt.Sprintf("%s, %d workers", e.row, peers)
+		all = append(all, e)
+	}
+	entries, missing := b.installed(all)
+	s := newSheet("", column{"% of a core", 2}, column{"RSS MiB", 1})
+	err := b.all(entries, 0, func() error {
+		if err := b.pause(settle); err != nil {
+			return err
+		}
+		for range looks {
+			before := map[*entry]time.Duration{}
+			for _, e := range entries {
+				before[e] = cpuOf(e.pool.supervisors())
+			}
+			began := time.Now()
+			if err := b.pause(span); err != nil {
+				return err
+			}
+			for _, e := range entries {
+				used := cpuOf(e.pool.supervisors()) - before[e]
+				s.put(e.name(), "% of a core", 100*used.Seconds()/time.Since(began).Seconds())
+				s.put(e.name(), "RSS MiB", rssOf(e.pool.supervisors()))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	t := s.table()
+	t.title = "A supervisor whose workers are idle"
+	t.how = fmt.Sprintf("What it takes itself, without its workers, in %d looks of %v each, %v after the start. All at the same time. rota reads the memory of each worker every second.", looks, span, settle)
+	return []table{t}, missing, nil
+}
