@@ -59,11 +59,14 @@ func askCapacity(b *bench) (*answer, error) {
 			tables[i].row(e.name())
 		}
 	}
+	var busyness []float64
 	err := b.all(entries, 0, func() error {
 		for round := range b.rounds {
 			for i, share := range capacityShares {
 				b.say("round %d of %d, %d %% of the capacity", round+1, b.rounds, share)
+				meanwhile := busy()
 				b.rollAll(entries, float64(share)/100*heldRate, rest, tables[i])
+				busyness = append(busyness, meanwhile())
 				if b.ctx.Err() != nil {
 					return b.ctx.Err()
 				}
@@ -76,7 +79,7 @@ func askCapacity(b *bench) (*answer, error) {
 	}
 	a := &answer{missing: missing, how: fmt.Sprintf("%d workers that need %v to start and hold %d requests at once, each for %v: %d requests a second are their capacity. "+
 		"They come evenly, whoever waits, half of them on new connections and half on kept ones: for %v at rest, then from the beginning of a roll until %v after it is done. "+
-		"All rows at the same time, %d times; the ratio is that of each time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds)}
+		"All rows at the same time, %d times; the ratio is that of each time. The cores were busy for %s %% of the time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds, figure(busyness, 0))}
 	for i, share := range capacityShares {
 		t := tables[i].table()
 		t.title = fmt.Sprintf("At %d %% of the capacity", share)
