@@ -66,8 +66,9 @@ func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 // brake pauses cycles that do not help, and lets them go on when they would again.
 func brake(c Config, now time.Time, f *Fleet) Action {
 	if _, paused := f.Brakes[Memory]; !paused && f.learned.futile >= mostFutile {
+		r := f.roster()
 		for i := range f.Workers {
-			if w := &f.Workers[i]; w.overLimit(c, now) != "" && f.replaceable(w) && !f.hopes(c, w, now) {
+			if w := &f.Workers[i]; w.overLimit(c, now) != "" && f.replaceable(r, w) && !f.hopes(c, w, now) {
 				return Brake{Memory, fmt.Sprintf("a max-memory of %s is below what a fresh worker needs: %d in a row were over it again at once, this one has %s. "+
 					"Set it to %s or more, or give the command less to load", size(c.MaxMemory), f.learned.futile, size(w.Memory), size(roomy(w.Memory)))}
 			}
@@ -96,8 +97,9 @@ const runaway = 2
 // largest is what the worker has that has most.
 func (f *Fleet) largest() int64 {
 	var most int64
+	r := f.roster()
 	for i := range f.Workers {
-		if w := &f.Workers[i]; f.replaceable(w) {
+		if w := &f.Workers[i]; f.replaceable(r, w) {
 			most = max(most, w.Memory)
 		}
 	}

@@ -37,7 +37,7 @@ func (f *Fleet) MarkCaptured(id uint64) {
 // heldUntil is until when a worker that is being captured is kept for it; zero
 // if it is not. When rota ends, a capture gets no more time than the requests of
 // the other workers do.
-func (f *Fleet) heldUntil(c Config, w Worker) time.Time {
+func (f *Fleet) heldUntil(c Config, w *Worker) time.Time {
 	if !c.Capture || w.Captured || w.Capturing.IsZero() {
 		return time.Time{}
 	}
@@ -53,7 +53,7 @@ func (f *Fleet) heldUntil(c Config, w Worker) time.Time {
 
 // evidence is the capture of a draining worker, once that is due: when it has
 // finished, or its time to do so is over; at once if there is to be none.
-func (f *Fleet) evidence(c Config, now time.Time, w Worker) (Capture, bool) {
+func (f *Fleet) evidence(c Config, now time.Time, w *Worker) (Capture, bool) {
 	if !c.captures(w.Leaving) || w.asked() {
 		return Capture{}, false
 	}
@@ -70,17 +70,17 @@ func (f *Fleet) evidence(c Config, now time.Time, w Worker) (Capture, bool) {
 func captureFirst(c Config, now time.Time, f *Fleet, d Drain) []Action {
 	w := f.Find(d.ID)
 	switch {
-	case now.Before(f.heldUntil(c, *w)):
+	case now.Before(f.heldUntil(c, w)):
 		return nil
 	case !c.CaptureServing || d.NoRoom != "" || !c.captures(d.Trigger) || w.asked():
 		return []Action{d}
 	}
-	return []Action{Capture{ID: d.ID, Trigger: d.Trigger, Reason: f.numbers(d), Skip: f.forgo(*w)}}
+	return []Action{Capture{ID: d.ID, Trigger: d.Trigger, Reason: f.numbers(d), Skip: f.forgo(w)}}
 }
 
 // forgo tells why no evidence is taken of a worker; empty if nothing is against
 // it. Another one's capture is not waited for: this worker has to go.
-func (f *Fleet) forgo(w Worker) string {
+func (f *Fleet) forgo(w *Worker) string {
 	if w.Tight != "" {
 		return "it needs memory of its own: " + w.Tight
 	}

@@ -41,7 +41,7 @@ func (f *Fleet) moving(c Config, now time.Time) int {
 
 // examined tells whether a worker serves while evidence of it is taken.
 func (f *Fleet) examined(c Config, now time.Time, w *Worker) bool {
-	return w.State == Ready && now.Before(f.heldUntil(c, *w))
+	return w.State == Ready && now.Before(f.heldUntil(c, w))
 }
 
 // way is how a cycle can begin.
@@ -93,12 +93,6 @@ type cause struct {
 	urgency int // the smaller, the sooner
 }
 
-// replaceable tells whether a worker may be cycled: it serves, is wanted, and
-// nobody is to take its place yet.
-func (f *Fleet) replaceable(w *Worker) bool {
-	return w.State == Ready && w.Slot < f.Desired && !f.relieved(w)
-}
-
 // mostUrgent is the worker that is to be cycled next, nil if none is due. What
 // all workers have together comes first, since it takes all of them when it runs
 // out, then who is over its limit, and who will be. Among equals the oldest goes
@@ -106,6 +100,7 @@ func (f *Fleet) replaceable(w *Worker) bool {
 // may begin; 0 if there is none. It may be long until that can be had, so others
 // do not wait for it.
 func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure uint64) {
+	r := f.roster()
 	if w, why := total(c, now, f); w != nil {
 		if unsure = f.inexact(c, now); unsure == 0 {
 			return w, cause{trigger: Total, reason: why}, 0
@@ -115,7 +110,7 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure u
 		for i := range f.Workers {
 			w := &f.Workers[i]
 			why := w.overLimit(c, now)
-			if why == "" || !f.replaceable(w) || !f.hopes(c, w, now) {
+			if why == "" || !f.replaceable(r, w) || !f.hopes(c, w, now) {
 				continue
 			}
 			if !w.unsure(now) {
@@ -134,7 +129,7 @@ func mostUrgent(c Config, now time.Time, f *Fleet) (_ *Worker, _ cause, unsure u
 	var why cause
 	for i := range f.Workers {
 		w := &f.Workers[i]
-		if !f.replaceable(w) {
+		if !f.replaceable(r, w) {
 			continue
 		}
 		if due, ok := dueFor(c, now, f, w); ok && (worst == nil || due.urgency < why.urgency) {

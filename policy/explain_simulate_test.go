@@ -101,7 +101,7 @@ func (e Explanation) due(t Trigger) bool {
 
 // begins is the worker whose cycle an action begins, 0 if it begins none.
 func (w *world) begins(a Action) (uint64, Trigger) {
-	relieved := func(id uint64) bool { return w.fleet.relieved(w.fleet.Find(id)) }
+	relieved := func(id uint64) bool { return w.fleet.roster().relieved(w.fleet.Find(id)) }
 	switch a := a.(type) {
 	case Start:
 		return a.Replaces, a.Trigger

@@ -133,17 +133,6 @@ func (f *Fleet) Find(id uint64) *Worker {
 	return nil
 }
 
-// has tells whether there is a worker like this. Workers are too large to be
-// copied for each question, of which a plan asks some for each pair of them.
-func (f *Fleet) has(is func(*Worker) bool) bool {
-	for i := range f.Workers {
-		if is(&f.Workers[i]) {
-			return true
-		}
-	}
-	return false
-}
-
 // Count tells how many workers are in a state.
 func (f *Fleet) Count(s State) int {
 	n := 0
@@ -348,24 +337,6 @@ func (f *Fleet) Remove(c Config, id uint64, now time.Time) Departure {
 func (f *Fleet) serving(id uint64) bool {
 	w := f.Find(id)
 	return w != nil && w.State == Ready
-}
-
-// covered tells whether a slot has a worker that serves or is about to. One
-// that failed to start covers it until it has gone, and is counted as a failure.
-func (f *Fleet) covered(slot int) bool {
-	return f.has(func(w *Worker) bool {
-		failed := w.State == Stopping && w.ReadyAt.IsZero() && w.Leaving == ""
-		return w.Slot == slot && (w.State == Starting || w.State == Ready || failed)
-	})
-}
-
-// relieved tells whether a worker has a successor in its slot, on its way or in
-// place. A successor is told by its later id, not by what it was started for:
-// it may itself have been replaced before the old worker could go.
-func (f *Fleet) relieved(w *Worker) bool {
-	return f.has(func(o *Worker) bool {
-		return o.Slot == w.Slot && o.ID > w.ID && (o.State == Starting || o.State == Ready)
-	})
 }
 
 // relief is the ready worker that takes over from w, nil if there is none.

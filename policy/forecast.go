@@ -114,11 +114,11 @@ func upcoming(c Config, now time.Time, f *Fleet) (row []falling, start time.Time
 		return nil, time.Time{}
 	}
 	rate := f.learned.usualRate()
-	sure := false
+	sure, r := false, f.roster()
 	for i := range f.Workers {
 		w := &f.Workers[i]
 		switch {
-		case w.reaches.IsZero() && (rate <= 0 || w.settled || w.trend == nil) || !f.replaceable(w):
+		case w.reaches.IsZero() && (rate <= 0 || w.settled || w.trend == nil) || !f.replaceable(r, w):
 		case !w.reaches.IsZero():
 			row, sure = append(row, falling{w, w.reaches, true}), true
 		default:

@@ -31,7 +31,7 @@ const (
 func (f *Fleet) holdsWorker(c Config, w *Worker) []Hold {
 	text := ""
 	switch {
-	case f.replaceable(w):
+	case f.replaceable(f.roster(), w):
 		return nil
 	case w.State != Ready:
 		text = fmt.Sprintf("it does not serve: it is %s", w.State)

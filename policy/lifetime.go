@@ -6,7 +6,7 @@ import (
 )
 
 // deadline is when a worker's state must have ended; zero if it may last.
-func (f *Fleet) deadline(c Config, w Worker) time.Time {
+func (f *Fleet) deadline(c Config, w *Worker) time.Time {
 	switch {
 	case w.Killed:
 		return time.Time{}
@@ -28,7 +28,8 @@ func (f *Fleet) deadline(c Config, w Worker) time.Time {
 // all else: no other decision may hold a deadline up.
 func deadlines(c Config, now time.Time, f *Fleet) []Action {
 	var actions []Action
-	for _, w := range f.Workers {
+	for i := range f.Workers {
+		w := &f.Workers[i]
 		if f.Abort && !w.Killed {
 			actions = append(actions, Kill{ID: w.ID, Reason: "asked to end at once"})
 			continue
@@ -67,7 +68,8 @@ func shutdown(c Config, now time.Time, f *Fleet) []Action {
 		return nil
 	}
 	var actions []Action
-	for _, w := range f.Workers {
+	for i := range f.Workers {
+		w := &f.Workers[i]
 		switch w.State {
 		case Starting:
 			actions = append(actions, Stop{ID: w.ID, Trigger: Shutdown, Reason: "rota was asked to end"})
@@ -90,7 +92,8 @@ func retire(c Config, now time.Time, f *Fleet) []Action {
 			return []Action{Stop{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
 	}
-	if !spare(c, f) {
+	r := f.roster()
+	if !spare(c, f, r) {
 		return nil
 	}
 	for i := range f.Workers {
@@ -101,7 +104,8 @@ func retire(c Config, now time.Time, f *Fleet) []Action {
 		if w.Slot >= f.Desired {
 			return []Action{Drain{ID: w.ID, Trigger: Scale, Reason: fmt.Sprintf("%d workers wanted", f.Desired)}}
 		}
-		if next := f.relief(w); next != nil {
+		if r[w.Slot].ready > w.ID {
+			next := f.relief(w)
 			drain := Drain{ID: w.ID, Trigger: next.Trigger, Reason: fmt.Sprintf("worker %d is ready in its place", next.ID)}
 			if actions := captureFirst(c, now, f, drain); len(actions) > 0 {
 				return actions
@@ -114,31 +118,16 @@ func retire(c Config, now time.Time, f *Fleet) []Action {
 // spare tells whether a ready worker may go whose place is taken. It may not as
 // long as another slot is being filled, unless that slot keeps failing: then
 // waiting for it would keep a worker that must go.
-func spare(c Config, f *Fleet) bool {
+func spare(c Config, f *Fleet, r roster) bool {
 	if f.Count(Ready)-1 >= f.Desired-c.MaxUnavailable {
 		return true
 	}
 	for slot := range f.Desired {
-		if !f.served(slot) && f.Slots[slot].Failures <= 1 {
+		if !r.served(slot) && f.Slots[slot].Failures <= 1 {
 			return false
 		}
 	}
 	return true
-}
-
-// whole tells whether every slot has a ready worker.
-func (f *Fleet) whole() bool {
-	for slot := range f.Desired {
-		if !f.served(slot) {
-			return false
-		}
-	}
-	return true
-}
-
-// served tells whether a slot has a ready worker.
-func (f *Fleet) served(slot int) bool {
-	return f.has(func(w *Worker) bool { return w.Slot == slot && w.State == Ready })
 }
 
 // refill fills the first slot that nobody serves or is about to serve.
@@ -149,8 +138,9 @@ func refill(c Config, now time.Time, f *Fleet) Action {
 	if f.leaving() && f.noRoom(c, now) != "" {
 		return nil // there will be when it has gone
 	}
+	r := f.roster()
 	for slot := range f.Desired {
-		if f.covered(slot) || now.Before(retryAt(c, f, slot)) {
+		if r.covered(slot) || now.Before(retryAt(c, f, slot)) {
 			continue
 		}
 		start := Start{Slot: slot, Generation: f.release(slot), Trigger: f.Slots[slot].Left, Reason: f.Slots[slot].Cause}

@@ -21,8 +21,9 @@ func Foresee(c Config, now time.Time, f *Fleet) *Next {
 			next = Next{slot, t, at}
 		}
 	}
+	r := f.roster()
 	for i := range f.Workers {
-		if w := &f.Workers[i]; f.replaceable(w) {
+		if w := &f.Workers[i]; f.replaceable(r, w) {
 			add(w.Slot, Age, w.Due)
 		}
 	}

@@ -188,21 +188,23 @@ func Plan(c Config, now time.Time, f *Fleet) []Action {
 // time if never.
 func Wake(c Config, now time.Time, f *Fleet) time.Time {
 	var w earliest
-	for _, d := range f.Workers {
+	for i := range f.Workers {
+		d := &f.Workers[i]
 		w.add(f.deadline(c, d))
 		w.add(f.heldUntil(c, d))
 	}
 	if !f.StopSince.IsZero() {
 		w.add(f.StopSince.Add(c.ShutdownDelay))
 	}
+	r := f.roster()
 	for slot := range f.Desired {
-		if !f.covered(slot) {
+		if !r.covered(slot) {
 			w.add(retryAt(c, f, slot))
 		}
 	}
 	w.add(cycleRetryAt(c, f))
-	for _, d := range f.Workers {
-		if d.State == Ready {
+	for i := range f.Workers {
+		if d := &f.Workers[i]; d.State == Ready {
 			w.add(d.Due)
 			if c.MaxMemory > 0 {
 				w.add(d.ReadyAt.Add(c.MinUptime))

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,7 +189,7 @@ func TestRecall(t *testing.T) {
 	expect(t, c, now, f, Start{Slot: 1, Generation: 2, Replaces: 2, Trigger: Memory}) // but after this
 	observe(f, c, 2, 1, 50)
 	w := relieve(t, c, now, f, Plan(c, now, f)[0].(Start))
-	if w.Slot != 2 || f.has(func(w *Worker) bool { return w.Recalled }) {
+	if w.Slot != 2 || slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.Recalled }) {
 		t.Errorf("asked twice, there is one cycle: %+v", f.Workers)
 	}
 }

@@ -200,7 +200,7 @@ func (w *world) checkMemory(a Action) {
 			return
 		}
 		for slot := range f.Desired {
-			if !f.served(slot) {
+			if !f.roster().served(slot) {
 				w.t.Fatalf("stop-first of %+v while slot %d is not served", a, slot)
 			}
 		}

@@ -164,7 +164,7 @@ func (w *world) check(a Action) {
 		if moving := f.moving(c, w.now); moving >= c.MaxSurge+c.MaxUnavailable {
 			w.t.Fatalf("a cycle begins beside %d others", moving)
 		}
-		if old := alive(a.Replaces); old.State != Ready || old.Slot != a.Slot || f.relieved(old) {
+		if old := alive(a.Replaces); old.State != Ready || old.Slot != a.Slot || f.roster().relieved(old) {
 			w.t.Fatalf("replacement for %+v", *old)
 		}
 	case Drain:
@@ -172,7 +172,7 @@ func (w *world) check(a Action) {
 		if old.State != Ready {
 			w.t.Fatalf("drain of %+v", *old)
 		}
-		if c.CaptureServing && a.NoRoom == "" && c.captures(a.Trigger) && (!old.asked() || w.now.Before(f.heldUntil(c, *old))) {
+		if c.CaptureServing && a.NoRoom == "" && c.captures(a.Trigger) && (!old.asked() || w.now.Before(f.heldUntil(c, old))) {
 			w.t.Fatalf("drain before the capture of %+v", *old)
 		}
 		if f.StopSince.IsZero() {
@@ -183,7 +183,7 @@ func (w *world) check(a Action) {
 			w.t.Fatalf("stop of %+v", *worker)
 		} else if worker.State == Draining && !worker.Idle && w.now.Before(worker.Since.Add(c.DrainTimeout)) {
 			w.t.Fatalf("stop before the drain timeout of %+v", *worker)
-		} else if !c.CaptureServing && c.captures(worker.Leaving) && (!worker.asked() || w.now.Before(f.heldUntil(c, *worker))) {
+		} else if !c.CaptureServing && c.captures(worker.Leaving) && (!worker.asked() || w.now.Before(f.heldUntil(c, worker))) {
 			w.t.Fatalf("stop before the capture of %+v", *worker)
 		}
 	case Kill:
@@ -230,7 +230,7 @@ func (w *world) checkCapacity(a Drain) {
 		return
 	}
 	for slot := range f.Desired {
-		if !f.served(slot) && f.Slots[slot].Failures > 1 && (a.Trigger == Scale || f.relief(f.Find(a.ID)) != nil) {
+		if !f.roster().served(slot) && f.Slots[slot].Failures > 1 && (a.Trigger == Scale || f.relief(f.Find(a.ID)) != nil) {
 			return
 		}
 	}
@@ -240,10 +240,10 @@ func (w *world) checkCapacity(a Drain) {
 // checkDeadlines: nobody stays in a state longer than it may.
 func (w *world) checkDeadlines() {
 	for _, worker := range w.fleet.Workers {
-		if at := w.fleet.deadline(w.config, worker); !at.IsZero() && !w.now.Before(at) {
+		if at := w.fleet.deadline(w.config, &worker); !at.IsZero() && !w.now.Before(at) {
 			w.t.Fatalf("at %s a deadline of %s has passed: %+v", w.now, at, worker)
 		}
-		if worker.State == Draining && worker.Idle && !w.now.Before(w.fleet.heldUntil(w.config, worker)) {
+		if worker.State == Draining && worker.Idle && !w.now.Before(w.fleet.heldUntil(w.config, &worker)) {
 			w.t.Fatalf("at %s a worker waits to be stopped: %+v", w.now, worker)
 		}
 	}
@@ -411,7 +411,7 @@ func (w *world) recovers() {
 	if f.Count(Ready) != f.Desired || len(f.Workers) != f.Desired || f.Roll != nil {
 		w.t.Fatalf("not whole after an hour of calm: %d of %d ready, %d alive, roll %v: %+v", f.Count(Ready), f.Desired, len(f.Workers), f.Roll, f.Workers)
 	}
-	if f.has(func(w *Worker) bool { return w.Recalled || w.Dropped != "" }) {
+	if slices.ContainsFunc(f.Workers, func(w Worker) bool { return w.Recalled || w.Dropped != "" }) {
 		w.t.Fatalf("what was asked for is not done after an hour of calm: %+v", f.Workers)
 	}
 }

@@ -205,9 +205,10 @@ func (f *Fleet) worth(w *Worker, part int64) bool {
 // grown enough for a cycle to help, or by a part of that.
 func (f *Fleet) grownMost(part int64) *Worker {
 	var most *Worker
+	r := f.roster()
 	for i := range f.Workers {
 		w := &f.Workers[i]
-		if !f.replaceable(w) || !f.worth(w, part) {
+		if !f.replaceable(r, w) || !f.worth(w, part) {
 			continue
 		}
 		if most == nil || f.excess(w) > f.excess(most) {

@@ -29,17 +29,20 @@ type bench struct {
 	built map[string]string
 }
 
-func newBench(ctx context.Context, quick bool, rows *regexp.Regexp) (*bench, error) {
+func newBench(ctx context.Context, o options, rows *regexp.Regexp) (*bench, error) {
 	dir, err := os.MkdirTemp("", "rota-bench-")
 	if err != nil {
 		return nil, err
 	}
 	b := &bench{
-		ctx: ctx, quick: quick, rounds: 5, rows: rows, dir: dir, tools: map[string]tool{}, built: map[string]string{},
+		ctx: ctx, quick: o.quick, rounds: 5, rows: rows, dir: dir, tools: map[string]tool{}, built: map[string]string{},
 		mark: fmt.Sprintf("ROTA_BENCH_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
 	}
-	if quick {
+	if o.quick {
 		b.rounds = 1
+	}
+	if o.runs > 0 {
+		b.rounds = o.runs
 	}
 	if b.rota, err = b.build("rota"); err == nil {
 		err = b.unpack()

@@ -53,7 +53,7 @@ func (g gunicorn) start(b *bench, w want) (*pool, error) {
 	argv := []string{"gunicorn", "--bind", addr, "--worker-tmp-dir", "/dev/shm", "--log-level", "warning"}
 	processes := w.workers
 	if g.sync {
-		processes = w.single()
+		processes = w.processes()
 		argv = append(argv, "--worker-class", "sync")
 	} else {
 		argv = append(argv, "--worker-class", "gthread", "--threads", fmt.Sprint(max(w.atOnce, 1)))
@@ -63,7 +63,7 @@ func (g gunicorn) start(b *bench, w want) (*pool, error) {
 		// A request leaks a MiB, so this is how many a worker may have; a quarter of
 		// them, at most, by lot. The application does not change, so it can be loaded
 		// before the fork, which Settings, preload_app advises for memory and a fast start.
-		most := max(w.limit*w.workers/processes, 4)
+		most := w.share(processes)
 		argv = append(argv, "--max-requests", fmt.Sprint(most-most/4), "--max-requests-jitter", fmt.Sprint(most/4), "--preload")
 	}
 	m, err := b.prefork(w, processes, syscall.SIGTERM, addr, nil, append(argv, "app:application")...)

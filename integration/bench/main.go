@@ -43,29 +43,38 @@ type answer struct {
 var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
 
 func main() {
-	quick := flag.Bool("quick", false, "fewer and shorter runs")
-	only := flag.String("only", "", "questions to ask, separated by commas: "+names())
-	out := flag.String("o", "", "file to write the tables to, beside standard output")
-	rows := flag.String("rows", "", "regular expression: only rows with such names, where they are contenders")
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter runs")
+	flag.IntVar(&o.runs, "runs", 0, "how many paired runs; 5, or 1 with -quick, if it is 0")
+	flag.StringVar(&o.only, "only", "", "questions to ask, separated by commas: "+names())
+	flag.StringVar(&o.rows, "rows", "", "regular expression: only rows with such names, where they are contenders")
+	flag.StringVar(&o.out, "o", "", "file to write the tables to, beside standard output")
 	flag.Parse()
-	if err := run(*quick, *only, *rows, *out); err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(quick bool, only, rows, out string) error {
-	chosen, err := choose(only)
+// options are what is asked of the bench.
+type options struct {
+	quick           bool
+	runs            int
+	only, rows, out string
+}
+
+func run(o options) error {
+	chosen, err := choose(o.only)
 	if err != nil {
 		return err
 	}
-	wanted, err := regexp.Compile(rows)
+	wanted, err := regexp.Compile(o.rows)
 	if err != nil {
 		return fmt.Errorf("-rows: %w", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b, err := newBench(ctx, quick, wanted)
+	b, err := newBench(ctx, o, wanted)
 	if err != nil {
 		return err
 	}
@@ -84,8 +93,8 @@ func run(quick bool, only, rows, out string) error {
 		}
 	}
 	fmt.Fprintf(w, "%s\n", b.versions())
-	if out != "" {
-		failed = append(failed, os.WriteFile(out, []byte(page.String()), 0o644))
+	if o.out != "" {
+		failed = append(failed, os.WriteFile(o.out, []byte(page.String()), 0o644))
 	}
 	return errors.Join(failed...)
 }

@@ -2,6 +2,7 @@ package front
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,8 +25,8 @@ const stallParts = 4
 // clientListener wraps what it accepts into a clientConn.
 type clientListener struct {
 	net.Listener
-	writeStall, bodyStall time.Duration                // 0 for the usual
-	refused               func(c net.Conn, status int) // see refusal
+	writeStall, bodyStall time.Duration // 0 for the usual
+	front                 *Front        // that has the connections; nil for none
 }
 
 func (l *clientListener) Accept() (net.Conn, error) {
@@ -33,7 +34,7 @@ func (l *clientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{Conn: conn, framing: newFraming(), writeStall: writeStall, bodyStall: bodyStall, refused: l.refused}
+	c := l.front.newClientConn(conn)
 	if l.writeStall > 0 {
 		c.writeStall = l.writeStall
 	}
@@ -41,6 +42,15 @@ func (l *clientListener) Accept() (net.Conn, error) {
 		c.bodyStall = l.bodyStall
 	}
 	return c, nil
+}
+
+// newClientConn is for a connection that net/http is to serve. The front may be nil.
+func (f *Front) newClientConn(conn net.Conn) *clientConn {
+	c := &clientConn{Conn: conn, framing: newFraming(), writeStall: writeStall, bodyStall: bodyStall}
+	if f != nil {
+		c.refused, c.park = f.refused, f.park
+	}
+	return c
 }
 
 // clientConn is a client's connection under net/http's server. What is read is
@@ -53,12 +63,16 @@ type clientConn struct {
 	framing framing
 	failed  error // what every Read returns from here on
 	tunnel  atomic.Bool
-	refused func(c net.Conn, status int) // nil once it was
+	refused func(c net.Conn, status int) // see refusal; nil once it was
+	client  *client                      // what the front notes of it
+	park    func(*clientConn)            // keeps it while it is idle; nil if nobody does
+	idled   bool                         // net/http was told that it has ended, since it is idle
 
 	writeStall, bodyStall time.Duration
 
-	mu          sync.Mutex // of the deadlines, which net/http sets from several goroutines
-	read, write deadline
+	mu    sync.Mutex // of the deadlines, which net/http sets from several goroutines
+	read  readDeadline
+	write deadline
 }
 
 // clientState is for http.Server.ConnState: a connection that a handler has
@@ -76,7 +90,6 @@ func (c *clientConn) passthrough() {
 	c.tunnel.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.read.ask(c.read.asked)
 	c.write.ask(c.write.asked)
 	c.Conn.SetReadDeadline(c.read.asked)
 	c.Conn.SetWriteDeadline(c.write.asked)
@@ -99,9 +112,19 @@ func (c *clientConn) Read(p []byte) (int, error) {
 		return 0, c.failed
 	}
 	body := c.framing.inBody() && !watching
-	c.armRead(body)
-	n, err := c.readChecked(p)
+	idle := c.park != nil && c.framing.idle() && !watching
+	var limit time.Duration
 	switch {
+	case body:
+		limit = c.bodyStall
+	case idle:
+		limit = parkAfter
+	}
+	n, err := c.readChecked(p, limit)
+	switch {
+	case idle && c.stayed(n, err):
+		c.idled = true
+		return 0, io.EOF
 	case err == nil:
 		return n, nil
 	case errors.As(err, new(framingError)):
@@ -121,9 +144,9 @@ func (c *clientConn) Read(p []byte) (int, error) {
 
 // readChecked reads once, but of the preface of HTTP/2 all: its first line is a
 // request to net/http, and must not reach it alone.
-func (c *clientConn) readChecked(p []byte) (n int, err error) {
+func (c *clientConn) readChecked(p []byte, limit time.Duration) (n int, err error) {
 	for {
-		m, err := c.Conn.Read(p[n:])
+		m, err := c.readWithin(p[n:], limit)
 		held := c.framing.undecided()
 		passed, refused := c.framing.check(p[n : n+m])
 		if refused != nil && held {
@@ -141,9 +164,8 @@ func (c *clientConn) readChecked(p []byte) (n int, err error) {
 
 // discard waits until the client leaves.
 func (c *clientConn) discard() (int, error) {
-	c.armRead(false)
 	for p := make([]byte, 4096); ; {
-		if _, err := c.Conn.Read(p); err != nil {
+		if _, err := c.readWithin(p, 0); err != nil {
 			return 0, err
 		}
 	}
@@ -177,6 +199,15 @@ func (c *clientConn) Write(p []byte) (n int, err error) {
 			return n, err
 		}
 	}
+}
+
+// Close is net/http's. A connection that is only idle is not closed.
+func (c *clientConn) Close() error {
+	if c.idled {
+		c.park(c)
+		return nil
+	}
+	return c.Conn.Close()
 }
 
 // CloseWrite tells the client that nothing more will come. net/http does so

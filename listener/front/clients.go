@@ -10,32 +10,66 @@ import (
 // clients are the open connections of clients. The zero value is ready for use.
 type clients struct {
 	mu   sync.Mutex
-	open map[net.Conn]*client
+	open map[*client]struct{}
 }
 
-// client is one of them.
+// client is one of them. It stays the same while its connection is parked.
 type client struct {
+	conn net.Conn // as it was accepted
+
+	mu    sync.Mutex
 	idle  bool
 	since time.Time
 }
 
 // note follows a connection through its states; it is a http.Server's ConnState.
 func (c *clients) note(conn net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	under, ok := conn.(*clientConn)
+	if !ok {
+		return
+	}
 	switch state {
-	case http.StateClosed, http.StateHijacked: // what was hijacked is in a worker's hands
-		delete(c.open, conn)
 	case http.StateNew:
-		if c.open == nil {
-			c.open = map[net.Conn]*client{}
+		if under.client == nil { // else it was parked
+			under.client = &client{conn: under.Conn, idle: true, since: time.Now()}
+			c.add(under.client)
 		}
-		c.open[conn] = &client{idle: true, since: time.Now()}
 	case http.StateActive, http.StateIdle:
-		if k := c.open[conn]; k != nil {
-			k.idle, k.since = state == http.StateIdle, time.Now()
+		under.client.turn(state == http.StateIdle)
+	case http.StateClosed, http.StateHijacked: // what was hijacked is in a worker's hands
+		if !under.idled {
+			c.remove(under.client)
 		}
 	}
+}
+
+// turn notes that a client has begun with a request, or is idle from now on.
+func (k *client) turn(idle bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.idle, k.since = idle, time.Now()
+}
+
+// silent tells whether a client has said nothing since a time.
+func (k *client) silent(since time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.idle && k.since.Before(since)
+}
+
+func (c *clients) add(k *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[*client]struct{}{}
+	}
+	c.open[k] = struct{}{}
+}
+
+func (c *clients) remove(k *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, k)
 }
 
 func (c *clients) count() int {
@@ -51,9 +85,9 @@ func (c *clients) closeIdle(began, since time.Time) {
 	if began.After(since) {
 		return
 	}
-	for conn, k := range c.open {
-		if k.idle && k.since.Before(since) {
-			conn.Close()
+	for k := range c.open {
+		if k.silent(since) {
+			k.conn.Close()
 		}
 	}
 }

@@ -18,6 +18,7 @@ type conn struct {
 	net.Conn
 	local      netip.AddrPort
 	in         *bufio.Reader
+	out        []byte // what the last request was written into, for the next
 	maxHeader  int
 	budget     int // bytes that a header may still have; negative while a body is read
 	reused     bool
@@ -28,17 +29,16 @@ type conn struct {
 
 	raw   syscall.RawConn
 	look  func(fd uintptr) // what raw runs to peek, made once
-	first [1]byte
 	state peeked
 }
 
-// peeked is what a look at a connection's incoming side finds.
+// peeked is what a look at the incoming side of a connection finds.
 type peeked int
 
 const (
 	nothingYet peeked = iota
 	something
-	ended // the worker has closed it
+	ended // the other side has closed it
 )
 
 func newConn(raw net.Conn, maxHeader int) *conn {
@@ -86,20 +86,22 @@ func (c *conn) peek() peeked {
 	return c.state
 }
 
-func (c *conn) lookAt(fd uintptr) {
+func (c *conn) lookAt(fd uintptr) { c.state = peekAt(fd) }
+
+// peekAt looks at the incoming side of a socket.
+func peekAt(fd uintptr) peeked {
 	for {
-		n, _, err := unix.Recvfrom(int(fd), c.first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		var first [1]byte
+		n, _, err := unix.Recvfrom(int(fd), first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		switch {
 		case err == unix.EINTR:
-			continue
 		case err == unix.EAGAIN:
-			c.state = nothingYet
+			return nothingYet
 		case err != nil || n == 0:
-			c.state = ended
+			return ended
 		default:
-			c.state = something
+			return something
 		}
-		return
 	}
 }
 

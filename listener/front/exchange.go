@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"net/http/httputil"
 	"net/textproto"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 // its own reverse proxy.
 type exchange struct {
 	front    *Front
+	proxy    httputil.ReverseProxy
 	request  *http.Request // as it came, but for its context
 	held     int64         // bytes of memory that are taken for body
 	body     []byte        // all of it, where it is small; else it is read as it is sent
@@ -119,6 +121,9 @@ func (x *exchange) send(out *http.Request, w *worker) (*http.Response, *failure)
 		return nil, failed
 	}
 	w.link.begun(c)
+	if res.ContentLength >= 0 && res.ContentLength <= int64(c.in.Buffered()) {
+		x.proxy.FlushInterval = 0 // nothing is waited for, and a timer would be made
+	}
 	body := &answerBody{ReadCloser: res.Body, exchange: x, worker: w, finish: func(complete bool) {
 		watched := stop()
 		if complete && watched && !res.Close && upload.complete() && c.in.Buffered() == 0 {

@@ -117,6 +117,11 @@ func (f *framing) inBody() bool {
 	return !f.off && (f.state >= inBody || f.trailer)
 }
 
+// idle tells whether a request has ended and nothing of the next has come.
+func (f *framing) idle() bool {
+	return !f.off && f.begun && f.state == atRequest && f.count == 0
+}
+
 // undecided tells whether what was seen is a request to net/http, but only the
 // rest of the preface will make it a good one.
 func (f *framing) undecided() bool {

@@ -35,6 +35,7 @@ type Front struct {
 	retries  *budget
 	bodies   atomic.Int64 // bytes of request bodies that are held in memory
 	clients  clients
+	thrift   thrift
 	closing  atomic.Bool
 	lacked   atomic.Int64 // when Hooks.Short was last called, in nanoseconds since the epoch
 	ballast  []byte
@@ -106,7 +107,7 @@ func (f *Front) Listen(fd int, ours bool) error {
 	f.mu.Lock()
 	f.sockets = append(f.sockets, s)
 	f.mu.Unlock()
-	go func() { _ = f.server.Serve(&clientListener{Listener: s, refused: f.refused}) }() // it ends when the socket is closed
+	go func() { _ = f.server.Serve(&clientListener{Listener: s, front: f}) }() // it ends when the socket is closed
 	return nil
 }
 

@@ -21,8 +21,8 @@ var errRefused = errors.New("the request cannot be read")
 
 // refusal is the status of an answer by net/http itself; 0 if p is none.
 func refusal(p []byte) (code int) {
-	if len(p) >= longRefusal || !bytes.HasPrefix(p, []byte(refusalBegin)) {
-		return 0
+	if len(p) >= longRefusal || !bytes.HasPrefix(p, []byte(refusalBegin)) || bytes.HasPrefix(p[len(refusalBegin):], []byte("2")) {
+		return 0 // the usual answer needs no closer look
 	}
 	status, rest, _ := bytes.Cut(p[len(refusalBegin):], []byte("\r\n"))
 	if len(status) < 3 || !bytes.HasPrefix(rest, []byte(refusalRest[2:])) {

@@ -56,11 +56,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// The worker may answer before it has got all.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
-	proxy := httputil.ReverseProxy{
+	x.proxy = httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.refuse, BufferPool: buffers,
 		FlushInterval: flushInterval, ErrorLog: f.log,
 	}
-	proxy.ServeHTTP(out, x.request)
+	x.proxy.ServeHTTP(out, x.request)
 }
 
 // flushInterval bounds how long a part of an answer of known length waits for

@@ -33,21 +33,32 @@ const mostHeld = 16 << 10
 // which a server need not give (RFC 9110, 10.1.1).
 const expectPatience = time.Second
 
+// over is the end of an upload that was sent at once.
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // upload begins to send a request. What is not sent at once is sent by a
 // goroutine of its own, since the worker may answer meanwhile.
 func (c *conn) upload(x *exchange, out *http.Request) *upload {
+	if c.out == nil {
+		c.out = make([]byte, 0, 1<<10)
+	}
+	message := append(head(c.out[:0], x, out), x.body...)
+	if !x.streams() && len(message) <= inline {
+		c.out = message
+		u := &upload{inline: true, ended: over}
+		u.write(c, message)
+		return u
+	}
 	u := &upload{ended: make(chan struct{})}
-	message := append(head(x, out), x.body...)
 	if x.streams() {
 		u.expects = out.Header.Get("Expect") != ""
 		u.leave = make(chan struct{})
 	}
-	if !x.streams() && len(message) <= inline {
-		u.inline = true
-		u.write(c, message)
-		close(u.ended)
-		return u
-	}
+	c.out = nil // it is the goroutine's
 	go func() {
 		defer close(u.ended)
 		if u.write(c, message); u.err == nil && x.streams() {
@@ -147,9 +158,8 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return fmt.Sprintf("cannot read the request's body: %v", e.err) }
 func (e *clientError) Unwrap() error { return e.err }
 
-// head is the beginning of a request as the worker gets it.
-func head(x *exchange, out *http.Request) []byte {
-	b := make([]byte, 0, 1<<10)
+// head adds the beginning of a request as the worker gets it.
+func head(b []byte, x *exchange, out *http.Request) []byte {
 	b = append(append(append(b, out.Method...), ' '), target(x.request)...)
 	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), out.Host...), "\r\n"...)
 	b = fields(b, out.Header)

@@ -16,6 +16,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"rota/supervisor/admin/api"
 )
@@ -41,8 +42,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Dashboard answers for the page and its files.
 type Dashboard struct {
 	status func() *api.Status
-	page   *template.Template
-	files  map[string]file // by path below /assets/
+	shown  func() *content // made when it is first asked for, which in most pools is never
+}
+
+// content is what is shown.
+type content struct {
+	page  *template.Template
+	files map[string]file // by path below /assets/
 }
 
 type file struct {
@@ -53,7 +59,11 @@ type file struct {
 // New makes a Dashboard of the pool that status tells of; nil while there is
 // nothing to tell yet. Mount it with Mount.
 func New(status func() *api.Status) *Dashboard {
-	d := &Dashboard{status: status, files: map[string]file{}}
+	return &Dashboard{status: status, shown: sync.OnceValue(newContent)}
+}
+
+func newContent() *content {
+	c := &content{files: map[string]file{}}
 	root, err := fs.Sub(web, "web")
 	if err != nil {
 		panic(fmt.Sprintf("internal error: the dashboard's files: %v", err))
@@ -64,12 +74,12 @@ func New(status func() *api.Status) *Dashboard {
 			return err
 		}
 		text, err := fs.ReadFile(root, name)
-		d.files[hash+"/"+name] = file{types[path.Ext(name)], text}
+		c.files[hash+"/"+name] = file{types[path.Ext(name)], text}
 		return err
 	})
 	asset := func(name string) string { return "/assets/" + hash + "/" + name }
-	d.page = template.Must(template.New("page.html").Funcs(template.FuncMap{"asset": asset}).ParseFS(root, "page.html"))
-	return d
+	c.page = template.Must(template.New("page.html").Funcs(template.FuncMap{"asset": asset}).ParseFS(root, "page.html"))
+	return c
 }
 
 // hashOf is of all files, so that a path that holds it never changes what it
@@ -96,7 +106,7 @@ func (d *Dashboard) Mount(mux *http.ServeMux) {
 
 func (d *Dashboard) servePage(w http.ResponseWriter, _ *http.Request) {
 	var text bytes.Buffer
-	if err := d.page.Execute(&text, viewOf(d.status())); err != nil {
+	if err := d.shown().page.Execute(&text, viewOf(d.status())); err != nil {
 		http.Error(w, fmt.Sprintf("internal error: the dashboard: %v", err), http.StatusInternalServerError)
 		return
 	}
@@ -109,7 +119,7 @@ func (d *Dashboard) servePage(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (d *Dashboard) serveAsset(w http.ResponseWriter, r *http.Request) {
-	f, ok := d.files[strings.TrimPrefix(r.URL.Path, "/assets/")]
+	f, ok := d.shown().files[strings.TrimPrefix(r.URL.Path, "/assets/")]
 	if !ok {
 		http.NotFound(w, r)
 		return

@@ -118,7 +118,7 @@ func TestAssets(t *testing.T) {
 	for _, m := range referred.FindAllStringSubmatch(get(t, nil, "/").Body.String(), -1) {
 		visit(m[1])
 	}
-	served := len(New(func() *api.Status { return nil }).files) - 1 // but the licence
+	served := len(New(func() *api.Status { return nil }).shown().files) - 1 // but the licence
 	if len(seen) != served {
 		t.Errorf("the page needs %d files, and %d are there", len(seen), served)
 	}
