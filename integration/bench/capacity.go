@@ -100,7 +100,7 @@ func (b *bench) rollAll(entries []*entry, rate float64, rest time.Duration, s *s
 		}
 		ctx, cancel := context.WithTimeout(b.ctx, rest)
 		defer cancel()
-		resting := load.Arrive(ctx, e.pool.addr, heldPath, rate)
+		resting := e.arrive(ctx, heldPath, rate)
 		rolling, took, err := b.rollUnder(e, rate)
 		b.say("%s: at rest %v; roll of %.1f s %v %v", e.name(), resting, took.Seconds(), rolling, err)
 		before, during := resting.Quantile(200, 0.99), rolling.Quantile(200, 0.99)
@@ -120,7 +120,7 @@ func (b *bench) rollUnder(e *entry, rate float64) (*load.Arrivals, time.Duration
 	ctx, cancel := context.WithTimeout(b.ctx, capacityMost)
 	defer cancel()
 	result := make(chan *load.Arrivals, 1)
-	go func() { result <- load.Arrive(ctx, e.pool.addr, heldPath, rate) }()
+	go func() { result <- e.arrive(ctx, heldPath, rate) }()
 	began := time.Now()
 	err := e.pool.roll(ctx)
 	took := time.Since(began)

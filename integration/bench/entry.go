@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -110,6 +111,15 @@ func (b *bench) all(entries []*entry, limit int64, do func() error) error {
 		err = do()
 	}
 	return errors.Join(err, together(entries, (*entry).ends))
+}
+
+// clientPatience is how long a client waits for an answer: what is not answered by
+// then is lost.
+const clientPatience = 20 * time.Second
+
+// arrive loads a pool that runs until ctx ends, so many requests a second.
+func (e *entry) arrive(ctx context.Context, path string, perSecond float64) *load.Arrivals {
+	return load.ArriveWithin(ctx, clientPatience, e.pool.addr, path, perSecond)
 }
 
 // lost is how many requests were not answered by a worker as they should.
