@@ -60,12 +60,12 @@ func askCapacity(b *bench) (*answer, error) {
 		}
 	}
 	var busyness []float64
-	err := b.all(entries, 0, func() error {
+	err := b.all(entries, 0, func(running []*entry) error {
 		for round := range b.rounds {
 			for i, share := range capacityShares {
 				b.say("round %d of %d, %d %% of the capacity", round+1, b.rounds, share)
 				meanwhile := busy()
-				b.rollAll(entries, float64(share)/100*heldRate, rest, tables[i])
+				b.rollAll(running, float64(share)/100*heldRate, rest, tables[i])
 				busyness = append(busyness, meanwhile())
 				if b.ctx.Err() != nil {
 					return b.ctx.Err()

@@ -69,11 +69,11 @@ func askLeak(b *bench) (*answer, error) {
 	var busyness []float64
 	for round := range b.rounds {
 		b.say("round %d of %d", round+1, b.rounds)
-		err := b.all(every, leakRoom, func() error {
+		err := b.all(every, leakRoom, func(running []*entry) error {
 			ctx, cancel := context.WithTimeout(b.ctx, span)
 			defer cancel()
 			meanwhile := busy()
-			results := gather(every, func(e *entry) leakResult {
+			results := gather(running, func(e *entry) leakResult {
 				path := "/?hold=" + leakHold
 				if slices.Contains(entries, e) {
 					path += "&leak=1024"
@@ -82,8 +82,10 @@ func askLeak(b *bench) (*answer, error) {
 			})
 			busyness = append(busyness, meanwhile())
 			for _, e := range entries {
-				b.say("%s: %v", e.name(), results[e].load)
-				results[e].note(s, e.name(), results[controls[e]])
+				if r, ok := results[e]; ok {
+					b.say("%s: %v", e.name(), r.load)
+					r.note(s, e.name(), results[controls[e]])
+				}
 			}
 			return b.ctx.Err()
 		})

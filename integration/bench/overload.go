@@ -47,9 +47,9 @@ func askOverload(b *bench) (*answer, error) {
 	for _, e := range entries {
 		s.row(e.name())
 	}
-	err := b.all(entries, 0, func() error {
+	err := b.all(entries, 0, func(running []*entry) error {
 		for range b.rounds {
-			_ = together(entries, func(e *entry) error {
+			_ = together(running, func(e *entry) error {
 				a, well := b.overload(e, span, after)
 				b.say("%s: %v, well again after %v", e.name(), a, well)
 				noteOverload(s, e.name(), a)
