@@ -19,7 +19,7 @@ func begin(t *testing.T, c *load.Clients) {
 // announced.
 func nothingLost(t *testing.T, c *load.Clients) {
 	t.Helper()
-	for _, k := range load.Kinds {
+	for _, k := range c.Ways {
 		got := c.Tallies[k.Name]
 		for _, why := range slices.Sorted(maps.Keys(got.Lost)) {
 			t.Errorf("%s: %d of %d lost: %s", k.Name, got.Lost[why], got.Answered+len(got.Failed), why)

@@ -21,6 +21,7 @@ type Clients struct {
 	Pause time.Duration // from one request of a client to its next, at least
 	Hold  string        // seconds for which a worker keeps each request
 	Leak  atomic.Int64  // KiB that each request makes a worker keep
+	Ways  []Kind        // in which they ask; all Kinds if it is nil
 	Says  Says          // how a right answer ends; Everything if it is nil
 
 	Tallies map[string]*Tally // by kind; to be read once the clients have ended
@@ -72,10 +73,13 @@ func (c *Clients) Begin(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	c.stop, c.began = cancel, time.Now()
 	c.Tallies = map[string]*Tally{}
-	for _, k := range Kinds {
+	if c.Ways == nil {
+		c.Ways = Kinds
+	}
+	for _, k := range c.Ways {
 		c.Tallies[k.Name] = &Tally{Lost: map[string]int{}}
 	}
-	for _, k := range Kinds {
+	for _, k := range c.Ways {
 		for range c.Of {
 			c.running.Go(func() { c.run(ctx, k) })
 		}
