@@ -33,15 +33,22 @@ func nothingLost(t *testing.T, c *load.Clients) {
 	}
 }
 
-// only checks that all requests were answered, with one of some statuses.
+// only checks that all requests were answered, with one of some statuses, and that
+// no connection was closed but after it had been announced.
 func only(t *testing.T, what string, a *load.Arrivals, statuses ...int) {
 	t.Helper()
 	for why, n := range a.Lost {
 		t.Errorf("%s: %d lost: %s", what, n, why)
 	}
+	if a.Idle > 0 {
+		t.Errorf("%s: %d connections were closed unannounced while nothing was asked", what, a.Idle)
+	}
 	for status, took := range a.Took {
 		if !slices.Contains(statuses, status) {
 			t.Errorf("%s: %d answers with status %d", what, len(took), status)
 		}
+	}
+	if a.Idle > 0 {
+		t.Errorf("%s: %d connections were closed unannounced while nothing was asked", what, a.Idle)
 	}
 }

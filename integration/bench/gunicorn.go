@@ -54,6 +54,11 @@ func (g gunicorn) start(b *bench, w want) (*pool, error) {
 	processes := w.workers
 	if g.sync {
 		processes = w.single()
+		if w.limit > 0 && w.workers > 1 {
+			// Each has about 9 MiB of its own beside what leaks. As they go one by one, a
+			// fifth more than one of the workers holds is enough.
+			processes = min(processes, max(w.atOnce, 1)*5/4)
+		}
 		argv = append(argv, "--worker-class", "sync")
 	} else {
 		argv = append(argv, "--worker-class", "gthread", "--threads", fmt.Sprint(max(w.atOnce, 1)))
@@ -63,7 +68,7 @@ func (g gunicorn) start(b *bench, w want) (*pool, error) {
 		// A request leaks a MiB, so this is how many a worker may have; a quarter of
 		// them, at most, by lot. The application does not change, so it can be loaded
 		// before the fork, which Settings, preload_app advises for memory and a fast start.
-		most := max(w.limit*w.workers/processes, 4)
+		most := w.share(processes)
 		argv = append(argv, "--max-requests", fmt.Sprint(most-most/4), "--max-requests-jitter", fmt.Sprint(most/4), "--preload")
 	}
 	m, err := b.prefork(w, processes, syscall.SIGTERM, addr, nil, append(argv, "app:application")...)

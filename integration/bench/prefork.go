@@ -232,3 +232,7 @@ func loopback() (string, error) {
 
 // single is how many processes hold as many requests as some workers, if each holds one.
 func (w want) single() int { return w.workers * max(w.atOnce, 1) }
+
+// share is the memory in MiB that each of some processes may leak, of the limit of
+// all workers.
+func (w want) share(processes int) int { return max(w.limit*w.workers/processes, 4) }

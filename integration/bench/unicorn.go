@@ -37,7 +37,7 @@ func unicorn(kind string) contender {
 			processes := w.single()
 			env := []string{fmt.Sprintf("WORKERS=%d", processes)}
 			if w.limit > 0 {
-				share := max(w.limit*w.workers/processes, 4)
+				share := w.share(processes)
 				// Not all at the same size, so that not all go at once.
 				env = append(env, fmt.Sprintf("UNICORN_MIN_MIB=%d", share-share/4), fmt.Sprintf("UNICORN_MAX_MIB=%d", share))
 			}

@@ -54,8 +54,9 @@ func uwsgiCommand(kind string, w want, addr, fifo string) []string {
 		// heed signals yet, and a reload would wait a minute for it.
 		"--hook-accepting", "exec:: >$LOADED/$PPID",
 		// Native HTTP support: what to use behind a full web server. It closes each
-		// connection after its answer, so that none can be lost for being kept.
-		"--http-socket", addr,
+		// connection after its answer, so that none can be lost for being kept, but
+		// says so only if it is told to: HTTP Keep-Alive has the option.
+		"--http-socket", addr, "--add-header", "Connection: close",
 		// The listen queue, in The Art of Graceful Reloading: as many as are to wait meanwhile.
 		"--listen", fmt.Sprint(min(1024, somaxconn())),
 		// Things to know: fail without an application, and end on TERM.

@@ -1,12 +1,10 @@
 package load
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,25 +20,26 @@ type Arrivals struct {
 	Took  map[int][]time.Duration // by status, from when the request was due to the end of its answer
 	Lost  map[string]int          // by cause
 	Hasty int                     // 503s that do not say when to come again
+	Idle  int                     // kept connections that were found closed before they were asked again
 	Span  time.Duration           // from the first to the last
 
 	addr, path string
+	patience   time.Duration
 	began      time.Time
 	mu         sync.Mutex
-	idle       []*keptOpen
+	idle       []*Connection
 	pending    sync.WaitGroup
-}
-
-// keptOpen is a connection between two requests.
-type keptOpen struct {
-	net.Conn
-	r *bufio.Reader
 }
 
 // Arrive sends so many requests a second, evenly, until ctx ends, and returns
 // once all of them are over.
 func Arrive(ctx context.Context, addr, path string, perSecond float64) *Arrivals {
-	a := &Arrivals{addr: addr, path: path, began: time.Now(), Took: map[int][]time.Duration{}, Lost: map[string]int{}}
+	return ArriveWithin(ctx, patience, addr, path, perSecond)
+}
+
+// ArriveWithin does so, and each of them gives up after so long.
+func ArriveWithin(ctx context.Context, patience time.Duration, addr, path string, perSecond float64) *Arrivals {
+	a := &Arrivals{addr: addr, path: path, patience: patience, began: time.Now(), Took: map[int][]time.Duration{}, Lost: map[string]int{}}
 	for n := 0; ; n++ {
 		due := a.began.Add(time.Duration(float64(n) / perSecond * float64(time.Second)))
 		timer := time.NewTimer(time.Until(due))
@@ -79,11 +78,11 @@ func (a *Arrivals) send(due time.Time, keep bool) {
 func (a *Arrivals) exchange(keep bool) (*http.Response, error) {
 	c, err := a.connection(keep)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
 	done := c.Close
-	defer func() { _ = done() }()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	defer func() { done() }()
+	_ = c.SetDeadline(time.Now().Add(a.patience))
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n", a.path, a.addr)
 	if !keep {
 		head += "Connection: close\r\n"
@@ -99,31 +98,44 @@ func (a *Arrivals) exchange(keep bool) (*http.Response, error) {
 		return nil, fmt.Errorf("body: %w", err)
 	}
 	if keep && !response.Close {
-		done = func() error {
+		done = func() {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.idle = append(a.idle, c)
-			return nil
 		}
 	}
 	return response, nil
 }
 
-// connection is a new one, or the kept one that was used last.
-func (a *Arrivals) connection(keep bool) (*keptOpen, error) {
-	a.mu.Lock()
-	if n := len(a.idle); keep && n > 0 {
-		c := a.idle[n-1]
-		a.idle = a.idle[:n-1]
+// connection is a new one, or the kept one that was used last. Like any client it
+// looks whether the server has closed a kept one meanwhile, and then takes another.
+func (a *Arrivals) connection(keep bool) (*Connection, error) {
+	for keep {
+		c := a.lastKept()
+		if c == nil {
+			break
+		}
+		if !c.gone() {
+			return c, nil
+		}
+		c.Close()
+		a.mu.Lock()
+		a.Idle++
 		a.mu.Unlock()
-		return c, nil
 	}
-	a.mu.Unlock()
-	conn, err := net.DialTimeout("tcp", a.addr, patience)
-	if err != nil {
-		return nil, err
+	return connectWithin(a.patience, a.addr)
+}
+
+func (a *Arrivals) lastKept() *Connection {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := len(a.idle)
+	if n == 0 {
+		return nil
 	}
-	return &keptOpen{conn, bufio.NewReader(conn)}, nil
+	c := a.idle[n-1]
+	a.idle = a.idle[:n-1]
+	return c
 }
 
 // Quantile is that of what answers of a status took.
@@ -145,6 +157,6 @@ func (a *Arrivals) String() string {
 		fmt.Fprintf(&s, ", %d x %d (median %d ms, p99 %d ms)", a.Count(status), status,
 			a.Quantile(status, 0.5).Milliseconds(), a.Quantile(status, 0.99).Milliseconds())
 	}
-	fmt.Fprintf(&s, ", lost %v", a.Lost)
+	fmt.Fprintf(&s, ", lost %v, closed while idle %d", a.Lost, a.Idle)
 	return s.String()
 }
