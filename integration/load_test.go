@@ -19,7 +19,7 @@ func begin(t *testing.T, c *load.Clients) {
 // announced.
 func nothingLost(t *testing.T, c *load.Clients) {
 	t.Helper()
-	for _, k := range load.Kinds {
+	for _, k := range c.Ways {
 		got := c.Tallies[k.Name]
 		for _, why := range slices.Sorted(maps.Keys(got.Lost)) {
 			t.Errorf("%s: %d of %d lost: %s", k.Name, got.Lost[why], got.Answered+len(got.Failed), why)
@@ -33,7 +33,8 @@ func nothingLost(t *testing.T, c *load.Clients) {
 	}
 }
 
-// only checks that all requests were answered, with one of some statuses.
+// only checks that all requests were answered, with one of some statuses, and that
+// no connection was closed but after it had been announced.
 func only(t *testing.T, what string, a *load.Arrivals, statuses ...int) {
 	t.Helper()
 	for why, n := range a.Lost {
@@ -46,5 +47,8 @@ func only(t *testing.T, what string, a *load.Arrivals, statuses ...int) {
 		if !slices.Contains(statuses, status) {
 			t.Errorf("%s: %d answers with status %d", what, len(took), status)
 		}
+	}
+	if a.Idle > 0 {
+		t.Errorf("%s: %d connections were closed unannounced while nothing was asked", what, a.Idle)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,27 +18,33 @@ import (
 type bench struct {
 	ctx    context.Context
 	quick  bool
-	rounds int    // paired runs
-	dir    string // temporary; removed at the end
-	rota   string // the built binary
-	mark   string // in the environment of every process that is started
+	rounds int            // paired runs
+	rows   *regexp.Regexp // of tables that are asked for
+	dir    string         // temporary; removed at the end
+	rota   string         // the built binary
+	mark   string         // in the environment of every process that is started
+
+	unstarted []string // entries of the question that did not start
 
 	mu    sync.Mutex
 	tools map[string]tool // asked for their versions at the end
 	built map[string]string
 }
 
-func newBench(ctx context.Context, quick bool) (*bench, error) {
+func newBench(ctx context.Context, o options, rows *regexp.Regexp) (*bench, error) {
 	dir, err := os.MkdirTemp("", "rota-bench-")
 	if err != nil {
 		return nil, err
 	}
 	b := &bench{
-		ctx: ctx, quick: quick, rounds: 5, dir: dir, tools: map[string]tool{}, built: map[string]string{},
+		ctx: ctx, quick: o.quick, rounds: 5, rows: rows, dir: dir, tools: map[string]tool{}, built: map[string]string{},
 		mark: fmt.Sprintf("ROTA_BENCH_MARK=%d-%d", os.Getpid(), time.Now().UnixNano()),
 	}
-	if quick {
+	if o.quick {
 		b.rounds = 1
+	}
+	if o.runs > 0 {
+		b.rounds = o.runs
 	}
 	if b.rota, err = b.build("rota"); err == nil {
 		err = b.unpack()

@@ -23,8 +23,6 @@ const (
 	// told: two workers, a third as it starts and what is between two looks fit in the
 	// container.
 	leakLimit = 150
-	// leakControlled are the first of leakEntries, of which p99 is promised.
-	leakControlled = 5
 )
 
 // drains has the Go application finish what it has begun when it is told to stop.
@@ -42,11 +40,11 @@ func leakEntries() []*entry {
 	limited.app, limited.limit = "", leakLimit
 	unlimited := []string{"--max-total-memory", "off", "--min-uptime", "0s"}
 	entries := []*entry{
-		{contender: rota("front"), want: hello},
-		{contender: rota("shared"), want: hello},
-		{contender: rota("steered"), want: hello},
-		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s"},
-		{contender: rota("front"), want: python, row: "rota front, gunicorn gthread"},
+		{contender: rota("front"), want: hello, controlled: true},
+		{contender: rota("shared"), want: hello, controlled: true},
+		{contender: rota("steered"), want: hello, controlled: true},
+		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s", controlled: true},
+		{contender: rotaServing("front", python.app), want: python, row: "rota front, gunicorn gthread", controlled: true},
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}
@@ -61,26 +59,33 @@ func askLeak(b *bench) (*answer, error) {
 	entries, missing := b.installed(leakEntries())
 	// Beside each of rota's own runs a control: the same without a leak.
 	every, controls := entries, map[*entry]*entry{}
-	for _, e := range entries[:leakControlled] {
-		controls[e] = &entry{contender: e.contender, want: e.want, row: e.name() + ", without a leak"}
-		every = append(every, controls[e])
+	for _, e := range entries {
+		if e.controlled {
+			controls[e] = &entry{contender: e.contender, want: e.want, row: e.name() + ", without a leak"}
+			every = append(every, controls[e])
+		}
 	}
 	s := leakSheet(entries)
+	var busyness []float64
 	for round := range b.rounds {
 		b.say("round %d of %d", round+1, b.rounds)
-		err := b.all(every, leakRoom, func() error {
+		err := b.all(every, leakRoom, func(running []*entry) error {
 			ctx, cancel := context.WithTimeout(b.ctx, span)
 			defer cancel()
-			results := gather(every, func(e *entry) leakResult {
+			meanwhile := busy()
+			results := gather(running, func(e *entry) leakResult {
 				path := "/?hold=" + leakHold
 				if slices.Contains(entries, e) {
 					path += "&leak=1024"
 				}
 				return leak(ctx, e, path)
 			})
+			busyness = append(busyness, meanwhile())
 			for _, e := range entries {
-				b.say("%s: %v", e.name(), results[e].load)
-				results[e].note(s, e.name(), results[controls[e]])
+				if r, ok := results[e]; ok {
+					b.say("%s: %v", e.name(), r.load)
+					r.note(s, e.name(), results[controls[e]])
+				}
 			}
 			return b.ctx.Err()
 		})
@@ -90,7 +95,8 @@ func askLeak(b *bench) (*answer, error) {
 	}
 	how := fmt.Sprintf("%d requests a second for %v, each held for %s s and leaking 1 MiB, into a container of %d MiB with %d workers that can each hold %d at once: "+
 		"full every ten seconds. All rows at the same time, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
-		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 at the first try.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit)
+		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 within %v at the first try. "+
+		"The cores were busy for %s %% of the time.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness, 0))
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil
 }
 
@@ -106,7 +112,7 @@ type leakResult struct {
 func leak(ctx context.Context, e *entry, path string) leakResult {
 	replaced := make(chan int, 1)
 	go func() { replaced <- e.pool.replacements(ctx) }()
-	a := load.Arrive(ctx, e.pool.addr, path, leakRate)
+	a := e.arrive(ctx, path, leakRate)
 	return leakResult{a, <-replaced, e.group.OOMKills(), e.group.Peak()}
 }
 

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -42,24 +43,38 @@ type answer struct {
 var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
 
 func main() {
-	quick := flag.Bool("quick", false, "fewer and shorter runs")
-	only := flag.String("only", "", "questions to ask, separated by commas: "+names())
-	out := flag.String("o", "", "file to write the tables to, beside standard output")
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter runs")
+	flag.IntVar(&o.runs, "runs", 0, "how many paired runs; 5, or 1 with -quick, if it is 0")
+	flag.StringVar(&o.only, "only", "", "questions to ask, separated by commas: "+names())
+	flag.StringVar(&o.rows, "rows", "", "regular expression: only rows with such names, where they are contenders")
+	flag.StringVar(&o.out, "o", "", "file to write the tables to, beside standard output")
 	flag.Parse()
-	if err := run(*quick, *only, *out); err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(quick bool, only, out string) error {
-	chosen, err := choose(only)
+// options are what is asked of the bench.
+type options struct {
+	quick           bool
+	runs            int
+	only, rows, out string
+}
+
+func run(o options) error {
+	chosen, err := choose(o.only)
 	if err != nil {
 		return err
 	}
+	wanted, err := regexp.Compile(o.rows)
+	if err != nil {
+		return fmt.Errorf("-rows: %w", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b, err := newBench(ctx, quick)
+	b, err := newBench(ctx, o, wanted)
 	if err != nil {
 		return err
 	}
@@ -78,8 +93,8 @@ func run(quick bool, only, out string) error {
 		}
 	}
 	fmt.Fprintf(w, "%s\n", b.versions())
-	if out != "" {
-		failed = append(failed, os.WriteFile(out, []byte(page.String()), 0o644))
+	if o.out != "" {
+		failed = append(failed, os.WriteFile(o.out, []byte(page.String()), 0o644))
 	}
 	return errors.Join(failed...)
 }
@@ -88,12 +103,13 @@ func run(quick bool, only, out string) error {
 func (b *bench) ask(q question, w io.Writer) error {
 	began := time.Now()
 	b.say("%s", q.title)
+	b.unstarted = nil
 	a, err := q.ask(b)
 	b.sweep()
 	if err != nil {
 		return fmt.Errorf("cannot answer %s: %w", q.name, err)
 	}
-	a.took = time.Since(began)
+	a.took, a.missing = time.Since(began), append(a.missing, b.unstarted...)
 	a.print(w, q.title)
 	return nil
 }

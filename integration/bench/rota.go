@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rota/supervisor/admin/api"
 )
 
 // rota runs the application that is wanted, in one of the three ways to accept and
@@ -105,14 +107,15 @@ type runningRota struct {
 	control string
 }
 
-// complete waits until all workers are ready, as it is told then.
+// complete waits until all workers are ready.
 func (r *runningRota) complete() error {
+	client := api.NewClient(r.control)
 	return until(r.b.ctx, "all workers of rota", func() bool {
-		return r.operate(r.b.ctx, "healthcheck", "--all") == nil
+		return client.Health(r.b.ctx, true) == nil
 	})
 }
 
-// operate has an operator's command done.
+// operate gives a command as an operator would.
 func (r *runningRota) operate(ctx context.Context, command ...string) error {
 	cmd := exec.CommandContext(ctx, r.b.rota, append(command, "--control", r.control)...)
 	cmd.Env = append(os.Environ(), r.b.mark)

@@ -22,7 +22,7 @@ var served = map[string]server{
 	"node": {lacks("node"), nodeTool(), func(b *bench, w want, addr string) ([]string, []string, error) {
 		return []string{"node", b.app("server.js")}, append(application(w), "PORT="+portOf(addr)), nil
 	}},
-	"flask": {lacksModule("flask"), tool{"Flask", []string{python, "-m", "flask", "--version"}},
+	"flask": {lacksModule("flask"), tool{"Flask", []string{python, "-c", "import importlib.metadata as m; print(m.version('flask'))"}},
 		func(b *bench, w want, addr string) ([]string, []string, error) {
 			return []string{python, b.app("own.py")}, append(application(w), "PORT="+portOf(addr)), nil
 		}},

@@ -64,12 +64,3 @@ func median(v []float64) float64 {
 	}
 	return s[len(s)/2]
 }
-
-// ratios are those of neighbours: each run of a over the same run of z.
-func ratios(a, z []float64) []float64 {
-	rs := make([]float64, min(len(a), len(z)))
-	for i := range rs {
-		rs[i] = a[i] / z[i]
-	}
-	return rs
-}

@@ -29,9 +29,9 @@ func throughputEntries(env []string) []*entry {
 }
 
 func (b *bench) throughput() (tables []table, missing []string, err error) {
-	pairs, span := 15, 700*time.Millisecond
+	pairs, span := 24, 450*time.Millisecond
 	if b.quick {
-		pairs, span = 3, 250*time.Millisecond
+		pairs, span = 3, 200*time.Millisecond
 	}
 	for _, kind := range throughputs {
 		var entries []*entry
@@ -41,8 +41,7 @@ func (b *bench) throughput() (tables []table, missing []string, err error) {
 		for _, e := range entries {
 			s.row(e.name())
 		}
-		order := slices.Clone(entries)
-		err := b.all(entries, 0, func() error {
+		err := b.all(entries, 0, func(order []*entry) error {
 			for range pairs {
 				slices.Reverse(order)
 				for _, connections := range []string{"kept", "new"} {
@@ -82,7 +81,7 @@ func turns(entries []*entry, connections string, span time.Duration, s *sheet) e
 		s.put(e.name(), connections+", CPU µs", cpu)
 	}
 	for _, e := range entries {
-		if e.name() != "bare" {
+		if e.name() != "bare" && rates["bare"] > 0 {
 			s.put(e.name(), connections+", of bare", rates[e.name()]/rates["bare"])
 		}
 	}

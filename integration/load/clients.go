@@ -22,6 +22,7 @@ type Clients struct {
 	Hold  string        // seconds for which a worker keeps each request
 	Leak  atomic.Int64  // KiB that each request makes a worker keep
 	Says  Says          // how a right answer ends; Everything if it is nil
+	Ways  []Kind        // in which they ask; all Kinds if it is nil
 
 	Tallies map[string]*Tally // by kind; to be read once the clients have ended
 
@@ -72,10 +73,13 @@ func (c *Clients) Begin(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	c.stop, c.began = cancel, time.Now()
 	c.Tallies = map[string]*Tally{}
-	for _, k := range Kinds {
+	if c.Ways == nil {
+		c.Ways = Kinds
+	}
+	for _, k := range c.Ways {
 		c.Tallies[k.Name] = &Tally{Lost: map[string]int{}}
 	}
-	for _, k := range Kinds {
+	for _, k := range c.Ways {
 		for range c.Of {
 			c.running.Go(func() { c.run(ctx, k) })
 		}

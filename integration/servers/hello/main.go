@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -33,15 +34,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ballast keeps BALLAST_MIB of touched memory.
-var ballast []byte
-
 func main() {
 	if path := os.Getenv("STAMP"); path != "" {
 		stamp(path)
 	}
 	mib, _ := strconv.Atoi(os.Getenv("BALLAST_MIB"))
-	ballast = touched(mib << 20)
+	ballast := touched(mib << 20)
+	defer runtime.KeepAlive(ballast)
 	time.Sleep(duration("BOOT"))
 	l, err := listen()
 	if err != nil {
