@@ -132,7 +132,8 @@ func (b *bench) drain(f first, v variant, server, dir string) (passed, late bool
 	}
 	defer c.kill()
 	if err := c.answers(addr); err != nil {
-		return false, false, fmt.Errorf("%s, %s: %w", f.name, v.name, err)
+		b.say("%s, %s: %v", f.name, v.name, err)
+		return false, true, b.ctx.Err()
 	}
 	answered := make(chan error, 1)
 	go func() {

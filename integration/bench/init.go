@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -56,6 +57,7 @@ type first struct {
 	argv    []string // before the command that it runs
 	missing string
 	tools   []tool
+	same    bool // as the one before, but for what it does with signals
 }
 
 // firsts are those of the table. tini -g is what its README advises where a signal
@@ -63,10 +65,10 @@ type first struct {
 func (b *bench) firsts() []first {
 	quiet := []string{b.rota, "-w", "1", "--admin", "off", "--control", "off", "--log-level", "error"}
 	return []first{
-		{name: "rota", argv: append(quiet, "--")},
-		{name: "rota `--accept shared`", argv: append(quiet, "--accept", "shared", "--")},
+		{name: "rota", argv: append(slices.Clone(quiet), "--")},
+		{name: "rota `--accept shared`", argv: append(slices.Clone(quiet), "--accept", "shared", "--"), same: true},
 		{name: "tini", argv: []string{"tini", "--"}, missing: tini().missing(b), tools: tini().tools},
-		{name: "tini `-g`", argv: []string{"tini", "-g", "--"}, missing: tini().missing(b), tools: tini().tools},
+		{name: "tini `-g`", argv: []string{"tini", "-g", "--"}, same: true, missing: tini().missing(b), tools: tini().tools},
 		{name: "dumb-init", argv: []string{"dumb-init", "--"}, missing: dumbInit().missing(b), tools: dumbInit().tools},
 		{name: "a script, `sh` without `exec`", argv: []string{"sh", b.app("entry.sh")}},
 		{name: "none: the command itself"},
