@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench bench-quick bench-code soak screenshots clean
+.PHONY: build demo test check race bench bench-quick bench-peers bench-code soak screenshots clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -19,6 +19,7 @@ check: ## formatting, vet, staticcheck, both architectures, and every test with 
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./integration
 	$(GO) vet -tags screenshots ./integration
+	$(GO) vet -tags peers ./integration/bench
 	$(GO) tool staticcheck ./...
 	GOARCH=arm64 $(GO) vet ./...
 	$(GO) mod tidy -diff
@@ -35,6 +36,9 @@ bench: ## rota beside what others use for the same, in less than 40 minutes: tab
 bench-quick: ## a shorter look at the same, in less than 5 minutes: tables in dist/bench-quick.md
 	$(GO) build -o dist/ ./integration/bench
 	dist/bench -quick -o dist/bench-quick.md
+
+bench-peers: ## whether what rota is set beside starts, rolls and ends as it should, as far as it is installed
+	$(GO) test -count=1 -tags peers -timeout 20m ./integration/bench
 
 bench-code: ## what rota's own parts take
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./integration

@@ -108,6 +108,7 @@ func (s *Supervisor) onSeen(m seen, now time.Time) {
 	case adopt.Listening:
 		if s.sockets.ServesFrom(p.id, r.Socket) {
 			p.server, p.listened = r.PID, true
+			p.noteStrays([]int{r.PID}) // a daemon is not found by descent any more
 			if s.front != nil {
 				if err := s.openFront(); err != nil {
 					s.warn("front", "%v", err)
