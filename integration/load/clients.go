@@ -21,8 +21,8 @@ type Clients struct {
 	Pause time.Duration // from one request of a client to its next, at least
 	Hold  string        // seconds for which a worker keeps each request
 	Leak  atomic.Int64  // KiB that each request makes a worker keep
-	Ways  []Kind        // in which they ask; all Kinds if it is nil
 	Says  Says          // how a right answer ends; Everything if it is nil
+	Ways  []Kind        // in which they ask; all Kinds if it is nil
 
 	Tallies map[string]*Tally // by kind; to be read once the clients have ended
 
