@@ -56,8 +56,9 @@ const (
 	matrixCycles  = 10
 )
 
-// newMatrix starts the pool. c becomes its load.
-func newMatrix(t *testing.T, c *load.Clients, command func(*testing.T, string) []string) *matrix {
+// newMatrix starts the pool, whose workers get their requests in one of the ways
+// of --accept. c becomes its load.
+func newMatrix(t *testing.T, accept string, c *load.Clients, command func(*testing.T, string) []string) *matrix {
 	t.Helper()
 	port := freePort(t)
 	m := &matrix{
@@ -66,7 +67,7 @@ func newMatrix(t *testing.T, c *load.Clients, command func(*testing.T, string) [
 		command: command(t, strconv.Itoa(port)),
 	}
 	m.write("")
-	m.pool = start(t, []string{"--accept", "front", "--config", m.config}, quiet(t))
+	m.pool = start(t, []string{"--accept", accept, "--config", m.config}, quiet(t))
 	m.awaitKind("pool ready", 1)
 	c.Addr = fmt.Sprintf("127.0.0.1:%d", port)
 	begin(t, c)
@@ -229,7 +230,7 @@ func TestLossMatrix(t *testing.T) {
 			t.Parallel() // as many at once as there are processors
 			// New workers need the processor too: a client that waited for nothing
 			// would take all of it.
-			m := newMatrix(t, &load.Clients{Of: 2, Pause: 20 * time.Millisecond}, s.command)
+			m := newMatrix(t, "front", &load.Clients{Of: 2, Pause: 20 * time.Millisecond}, s.command)
 			m.round(matrixCycles)
 			m.finish()
 		})

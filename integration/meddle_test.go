@@ -27,11 +27,19 @@ type meddlers struct {
 // aborted, slots cycled and the pool scaled at random, all at once.
 func TestNothingIsLostWhileOperatorsMeddle(t *testing.T) {
 	t.Parallel()
+	for accept, ways := range map[string][]load.Kind{"front": nil, "steered": newWays} {
+		t.Run(accept, func(t *testing.T) {
+			t.Parallel()
+			meddle(t, accept, &load.Clients{Of: 2, Pause: 20 * time.Millisecond, Ways: ways})
+		})
+	}
+}
+
+func meddle(t *testing.T, accept string, clients *load.Clients) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	clients := &load.Clients{Of: 2, Pause: 20 * time.Millisecond}
 	m := &meddlers{
-		matrix: newMatrix(t, clients, unmodifiedNamed("static go")), // which dies of SIGTERM
+		matrix: newMatrix(t, accept, clients, unmodifiedNamed("static go")), // which dies of SIGTERM
 		random: rand.New(rand.NewPCG(seed, 0)), done: map[string]int{},
 	}
 	m.Client = api.NewClient(m.control())

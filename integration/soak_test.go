@@ -33,7 +33,7 @@ func TestSoak(t *testing.T) {
 			if i < 2 {
 				until = time.Now().Add(soakLong)
 			}
-			m := newMatrix(t, &load.Clients{Of: 2}, s.command)
+			m := newMatrix(t, "front", &load.Clients{Of: 2}, s.command)
 			all, names = append(all, m), append(names, s.name)
 			for time.Now().Before(until) {
 				m.round(soakCycles)

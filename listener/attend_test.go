@@ -33,6 +33,10 @@ var waiters = map[string]func(){
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv("ROTA_TEST_SEAT") != "" {
+		serveSeat()
+		return
+	}
 	if wait := waiters[os.Getenv("ROTA_TEST_WAIT")]; wait != nil {
 		fmt.Println()
 		wait()

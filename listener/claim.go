@@ -31,12 +31,16 @@ func (r Request) Address() Address {
 
 // Claim finds the socket for what a program binds, or opens it, for a worker. An
 // address of an explicit list wins over the program's own for the same port. In
-// private mode what is to be served is bound to a socket of that worker's own.
+// private mode what is to be served is bound to a socket of that worker's own; in
+// steered mode it has that of the worker's seat.
 func (s *Set) Claim(r Request, user uint64) (*Socket, error) {
 	s.mu.Lock()
 	socket, err := s.claimOwn(r, user)
 	if err == nil && socket == nil {
 		socket, err = s.claim(r)
+		if err == nil && s.steering != nil {
+			socket, err = s.claimSeat(socket, user)
+		}
 	}
 	if err == nil {
 		if socket.users == nil {
@@ -60,7 +64,7 @@ func (s *Set) claim(r Request) (*Socket, error) {
 		if fits(h.address, r) {
 			return h, nil
 		}
-		if h.address.Family == Dual && want.Family == IPv4 && !h.taken {
+		if h.address.Family == Dual && want.Family == IPv4 && !s.used(i) {
 			return s.narrow(i)
 		}
 	}
@@ -127,6 +131,9 @@ func fits(h Address, r Request) bool {
 // open: a worker being started may be about to get it.
 func (s *Set) narrow(i int) (*Socket, error) {
 	h := s.sockets[i]
+	if s.steering != nil {
+		s.steering.groups[i].shutdown(h)
+	}
 	if err := unix.Shutdown(h.fd, unix.SHUT_RDWR); err != nil {
 		return nil, fmt.Errorf("cannot change %s to IPv4: %w", h.address, err)
 	}
@@ -136,5 +143,16 @@ func (s *Set) narrow(i int) (*Socket, error) {
 		return nil, errors.Join(err, h.listen())
 	}
 	s.sockets[i] = socket
+	if s.steering != nil {
+		return socket, s.steering.narrowed(i, socket)
+	}
 	return socket, socket.listen() // the old one did: nobody is to be refused meanwhile
+}
+
+// used tells whether a worker serves from an address.
+func (s *Set) used(i int) bool {
+	if s.steering != nil {
+		return s.steering.groups[i].used()
+	}
+	return s.sockets[i].taken
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"time"
 	"unsafe"
 
 	"github.com/vishvananda/netlink/nl"
@@ -25,8 +26,11 @@ const (
 	inetDiagMsgSize   = 72 // struct inet_diag_msg
 	stateEstablished  = 1
 	stateCloseWait    = 8 // the client has sent all that it will
+	stateSynRecv      = 3
 	stateListen       = 10
 	offsetMsgSourceBE = 8
+	offsetMsgRetrans  = 3
+	offsetMsgExpires  = 52
 	offsetMsgRQueue   = 56
 	offsetMsgWQueue   = 60
 	offsetMsgInode    = 68
@@ -130,4 +134,46 @@ func listening(family uint8, port uint16) (a Address, inode uint64, found bool, 
 	}
 	a.IP, _ = netip.AddrFromSlice(m[offsetMsgSourceBE : offsetMsgSourceBE+size])
 	return a, uint64(binary.NativeEndian.Uint32(m[offsetMsgInode:])), true, nil
+}
+
+// firstTimeout is after what time the kernel repeats its part of a handshake:
+// TCP_TIMEOUT_INIT of linux/net/tcp.h.
+const firstTimeout = time.Second
+
+// handshakes lists those that are under way at a local TCP port, by how long ago
+// they began, at least: at the port, since the kernel does not tell of which
+// listening socket they are.
+func handshakes(family uint8, port uint16) ([]time.Duration, error) {
+	request := nl.NewNetlinkRequest(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP)
+	request.AddData(diagRequest{family, port, 1 << stateSynRecv})
+	messages, err := request.Execute(unix.NETLINK_INET_DIAG, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the handshakes of port %d: %w", port, err)
+	}
+	var ages []time.Duration
+	for _, m := range messages {
+		age, err := parseHandshake(m)
+		if err != nil {
+			return nil, fmt.Errorf("cannot list the handshakes of port %d: %w", port, err)
+		}
+		ages = append(ages, age)
+	}
+	return ages, nil
+}
+
+// tick is the coarsest of the kernel's clocks (HZ of 100), which rounds up.
+const tick = 10 * time.Millisecond
+
+// parseHandshake reads how old a handshake is out of when the kernel is going to
+// repeat its answer. One that was repeated already, or whose time to go is
+// unlike the kernel's own, may be of any age.
+func parseHandshake(m []byte) (time.Duration, error) {
+	if len(m) < inetDiagMsgSize {
+		return 0, fmt.Errorf("a message of %d bytes is none of sock_diag", len(m))
+	}
+	left := time.Duration(binary.NativeEndian.Uint32(m[offsetMsgExpires:])) * time.Millisecond
+	if m[offsetMsgRetrans] > 0 || left > firstTimeout+tick {
+		return time.Hour, nil
+	}
+	return firstTimeout + tick - left, nil
 }

@@ -14,10 +14,13 @@ import (
 const betterPortPatience = time.Second
 
 // Serving are the sockets that a worker may be seen to serve from, the likeliest
-// first: those at Addresses, or in private mode its own.
+// first: those at Addresses, or in private mode and in steered mode its own.
 func (s *Set) Serving(user uint64) []*Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.steering != nil {
+		return s.steering.sockets(user)
+	}
 	if !s.private {
 		return slices.Clone(s.served())
 	}
@@ -50,6 +53,9 @@ func (s *Set) Serving(user uint64) []*Socket {
 func (s *Set) ServesFrom(user uint64, socket *Socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.steering != nil {
+		return slices.Contains(s.steering.sockets(user), socket)
+	}
 	if !s.private {
 		return slices.Contains(s.served(), socket)
 	}

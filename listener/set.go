@@ -18,6 +18,9 @@ type Set struct {
 	sockets  []*Socket
 	explicit int // how many of them the operator asked for; they come first
 
+	steering  *steering           // in steered mode, see seat.go
+	exchanges map[uint32]exchange // by inode, see busy.go
+
 	// In private mode, see private.go:
 	private   bool
 	found     int              // how many of sockets are served because a worker bound them; they come first
@@ -72,6 +75,9 @@ func (s *Set) Close() {
 	}
 	for user := range s.hands {
 		s.drop(user)
+	}
+	if s.steering != nil {
+		s.steering.close(s.sockets)
 	}
 	s.removeFiles()
 	s.sockets = nil
@@ -152,6 +158,9 @@ func (s *Set) ByInode(inode uint64) *Socket {
 			}
 		}
 	}
+	if s.steering != nil && inode != 0 {
+		return s.steering.byInode(inode)
+	}
 	return nil
 }
 
@@ -159,7 +168,7 @@ func (s *Set) ByInode(inode uint64) *Socket {
 func (s *Set) Listen(socket *Socket) error {
 	s.mu.Lock()
 	socket.taken = true
-	err := socket.listen()
+	err := s.listen(socket)
 	if socket.since.IsZero() {
 		socket.since = time.Now()
 	}
@@ -172,13 +181,29 @@ func (s *Set) Listen(socket *Socket) error {
 	return describe(socket.Asked(), err)
 }
 
+func (s *Set) listen(socket *Socket) error {
+	if s.steering != nil {
+		if g := s.steering.groupOf(socket); g != nil {
+			g.refresh()
+			if err := s.steering.listen(g, socket); err != nil {
+				return err
+			}
+			return s.steering.apply(g)
+		}
+	}
+	return socket.listen()
+}
+
 // Release says that a worker has gone. Its private sockets are closed, see
 // Rescue; so is a socket beside those served with its last worker: a program may
-// bind another port in each life.
+// bind another port in each life. Its seat is free, with what waits there.
 func (s *Set) Release(user uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(user)
+	if s.steering != nil {
+		s.steering.leave(user)
+	}
 	first := len(s.served())
 	s.sockets = append(s.sockets[:first:first], slices.DeleteFunc(slices.Clone(s.sockets[first:]), func(h *Socket) bool {
 		delete(h.users, user)

@@ -30,6 +30,7 @@ type Socket struct {
 	since time.Time // when it began to listen
 
 	shared bool // others may reach it through a relay
+	open   bool // of a group: new connections may come
 }
 
 // Address is where the socket listens.
@@ -74,7 +75,8 @@ func open(a Address) (*Socket, error) {
 	return &Socket{address: a, fd: fd, inode: inodeOf(fd)}, nil
 }
 
-func bindTCP(a Address) (int, error) {
+// bindTCP may be told further options of SOL_SOCKET to switch on before.
+func bindTCP(a Address, options ...int) (int, error) {
 	domain := unix.AF_INET6
 	if a.Family == IPv4 {
 		domain = unix.AF_INET
@@ -83,7 +85,15 @@ func bindTCP(a Address) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := bindFD(fd, a); err != nil {
+	for _, option := range options {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1)
+		}
+	}
+	if err == nil {
+		err = bindFD(fd, a)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}

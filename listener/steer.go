@@ -1,33 +1,158 @@
 package listener
 
-import "errors"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
-// In steered mode every worker has a seat: a socket of its own at each address
-// that is served, one of a SO_REUSEPORT group of which rota holds all for ever.
-// A classic BPF program of the group says which seats get new connections. A
-// worker keeps its seat for life; one that replaces it beside it has another, and
-// a seat whose worker has gone is taken over, with what waits there, by the next
-// one that starts.
+// The weights that Steer takes.
+const leastWeight, mostWeight = 1, 1000
 
-// KeepSteered turns steered mode on, before anything is claimed. It fails, and
-// changes nothing, where connections cannot be steered: unix sockets, or a kernel
-// without such programs.
-func (s *Set) KeepSteered() error { return errors.New("cannot steer connections yet") }
+// standing says how fit a seat is for new connections. They go to those of the
+// best that there is.
+type standing int
 
-// Seat gives a worker its seat, before it starts, and returns the sockets that it
-// inherits: none without an explicit list. A seat where connections wait is given
-// first.
-func (s *Set) Seat(user uint64) ([]*Socket, error) { return nil, nil }
+const (
+	chosen   standing = iota // Steer was told its worker
+	starting                 // its worker was never steered to
+	vacant                   // whoever starts next has it
+	leaving                  // its worker was steered to once
+)
+
+func (st *steering) standing(s *seat) standing {
+	switch {
+	case !s.taken:
+		return vacant
+	case st.weights[s.user] > 0:
+		return chosen
+	case s.served:
+		return leaving
+	}
+	return starting
+}
 
 // Steer says which workers get new connections from now on, in proportion to
-// their weights (1 to 1000). With none of them, all seats that are taken do, so
-// that clients wait for whoever is ready first.
-func (s *Set) Steer(weights map[uint64]int) error { return nil }
+// their weights (1 to 1000). With none of them, those that are starting do, so that
+// clients wait for whoever is ready first; with none of those either, seats that
+// nobody has, from which the next worker takes them. Who was steered to once and is
+// not any more gets none. It may be called as often as one likes: what did not
+// change is not done again.
+func (s *Set) Steer(weights map[uint64]int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.steering
+	if st == nil {
+		return fmt.Errorf("internal error: to steer without steering")
+	}
+	st.weights = map[uint64]int{}
+	for user, w := range weights {
+		if i := st.of(user); i >= 0 {
+			st.weights[user] = min(max(w, leastWeight), mostWeight)
+			st.seats[i].served = true
+		}
+	}
+	return st.steer()
+}
 
-// Settled tells whether nothing more will come to a worker that is not steered
-// to: nothing waits at its seat, and no handshake is under way that began before.
-func (s *Set) Settled(user uint64) bool { return true }
+// steer has the kernel act on what is known of weights and seats.
+func (st *steering) steer() error {
+	for _, g := range st.groups {
+		if err := st.apply(g); err != nil {
+			return fmt.Errorf("cannot steer connections to %s: %w", g.address, err)
+		}
+	}
+	return nil
+}
 
-// Relay hands what waits at seats without a worker to those that are steered to,
-// through rota, and returns how many connections that were.
-func (s *Set) Relay() (relayed int) { return 0 }
+func (st *steering) apply(g *group) error {
+	if st.hushed {
+		return nil
+	}
+	g.refresh()
+	best := st.best(g)
+	if best == leaving && len(g.order) > 0 && st.open(g, st.free()) == nil {
+		// Else new connections would go to a worker that is about to end.
+		best = vacant
+	}
+	weights := st.weigh(g, best)
+	if len(weights) == 0 || slices.Equal(weights, g.attached) {
+		return nil
+	}
+	if err := attach(g.order[0].fd, weights); err != nil {
+		return err
+	}
+	g.attached = weights
+	st.note(g)
+	return nil
+}
+
+// best is the best standing among the seats that listen at an address.
+func (st *steering) best(g *group) standing {
+	best := leaving
+	for i, seat := range st.seats {
+		if h := g.at(i); h != nil && h.listening {
+			best = min(best, st.standing(seat))
+		}
+	}
+	return best
+}
+
+// weigh is what each socket of a group is to weigh, by index, up to the last one
+// that weighs anything.
+func (st *steering) weigh(g *group, best standing) []int {
+	weights := make([]int, len(g.order))
+	last := 0
+	for i, seat := range st.seats {
+		index := slices.Index(g.order, g.at(i))
+		if index < 0 || st.standing(seat) != best {
+			continue
+		}
+		weights[index] = 1
+		if best == chosen {
+			weights[index] = st.weights[seat.user]
+		}
+		last = max(last, index+1)
+	}
+	return weights[:last]
+}
+
+// note remembers since when a seat has been left out, see Settled.
+func (st *steering) note(g *group) {
+	for i, seat := range st.seats {
+		h := g.at(i)
+		if h == nil {
+			continue
+		}
+		index := slices.Index(g.order, h)
+		open := index >= 0 && index < len(g.attached) && g.attached[index] > 0
+		if h.open && !open {
+			st.shut(seat)
+		}
+		h.open = open
+	}
+}
+
+// shut notes that a seat gets no new connections from now on.
+func (st *steering) shut(s *seat) {
+	s.away, s.quiet = time.Now(), 0
+}
+
+// Queue is how many connections wait to be accepted at an address that is served,
+// and how many may: at all seats there together. ok is false while nobody listens.
+func (s *Set) Queue(served *Socket) (length, limit int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []*Socket{served}
+	if s.steering != nil {
+		if g := s.steering.groupOf(served); g != nil {
+			all = g.all()
+		}
+	}
+	for _, h := range all {
+		if n, most, listens := h.Queue(); listens {
+			length, limit, ok = length+n, limit+most, true
+		}
+	}
+	return length, limit, ok
+}

@@ -68,8 +68,9 @@ func (s *Supervisor) start(a policy.Start, now time.Time) {
 }
 
 // drain tells a worker to finish. In shared mode only the server itself knows
-// its requests, so the signal comes first and the server drains itself; a front
-// knows them, and the signal comes when none is left.
+// its requests, so the signal comes first and the server drains itself. A front
+// knows them, and of a worker that nobody is steered to the kernel tells whether
+// any is under way: there the signal comes when none is left.
 func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 	s.fleet.Retire(s.config.Policy, a, now)
 	s.endCapture(a.ID, "the worker was told to go", now)
@@ -89,6 +90,9 @@ func (s *Supervisor) drain(a policy.Drain, now time.Time) {
 		return
 	}
 	s.checkSignal(p)
+	if s.leave(p, a.Trigger) {
+		return
+	}
 	s.countThen(p, func() { s.tell(p) })
 }
 
@@ -123,8 +127,8 @@ func (s *Supervisor) tellGroup(p *process) {
 	}
 }
 
-// stop ends a worker. One that was never told to, since a front drained it, gets
-// the signal as tell sends it.
+// stop ends a worker. One that was never told to, since it drained without the
+// signal, gets that as tell sends it.
 func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	idle := s.fleet.Find(a.ID).Idle
 	s.fleet.Halt(a, now)
@@ -141,6 +145,10 @@ func (s *Supervisor) stop(a policy.Stop, now time.Time) {
 	p.findStrays()
 	if s.front != nil && !p.readyAt.IsZero() {
 		s.finish(p, idle)
+		return
+	}
+	if s.steering != nil && !p.readyAt.IsZero() && p.signalled.IsZero() {
+		s.dismiss(p, idle)
 		return
 	}
 	s.signalAll(p, now)
@@ -173,6 +181,7 @@ func (s *Supervisor) kill(a policy.Kill, now time.Time) {
 	s.fleet.Finish(a, now)
 	s.killCapture(a.ID, now)
 	p := s.processes[a.ID]
+	p.endQuiet()
 	if p.drainAt.IsZero() {
 		p.drainAt = now
 	}
@@ -236,6 +245,7 @@ func (s *Supervisor) forget(p *process) {
 		s.remove(p)
 	}
 	s.sockets.Release(p.id)
+	s.seeOrphans()
 	s.notify.forget(p.id)
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)

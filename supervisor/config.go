@@ -18,8 +18,9 @@ const (
 
 // How requests reach a worker.
 const (
-	AcceptFront  = "front"  // rota accepts, and forwards each request
-	AcceptShared = "shared" // every worker accepts, from one socket
+	AcceptFront   = "front"   // rota accepts, and forwards each request
+	AcceptShared  = "shared"  // every worker accepts, from one socket
+	AcceptSteered = "steered" // every worker accepts, from its own, of which rota says which get new connections
 )
 
 // How a worker gets its socket.
@@ -40,8 +41,8 @@ type Config struct {
 	Env     []string // KEY=VALUE, over rota's own environment
 
 	Listen  []listener.Address // empty: what the command binds
-	Accept  string             // AcceptFront or AcceptShared
-	Front   front.Config       // for AcceptFront
+	Accept  string             // AcceptFront, AcceptShared or AcceptSteered
+	Front   front.Config       // for AcceptFront; SlowStart for AcceptSteered too
 	Handoff []string           // any of HandoffAdopt, HandoffInherit, HandoffPort
 
 	Ready     string // ReadyListen, ReadyHTTP or ReadyNotify
@@ -54,7 +55,7 @@ type Config struct {
 
 // settled is c with what policy has to know of the rest of it.
 func (c Config) settled() Config {
-	c.Policy.Capture, c.Policy.CaptureServing = c.Capture.Command != "", c.Accept != AcceptFront
+	c.Policy.Capture, c.Policy.CaptureServing = c.Capture.Command != "", c.Accept == AcceptShared
 	return c
 }
 

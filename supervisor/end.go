@@ -96,7 +96,7 @@ func (s *Supervisor) tellRest(p *process, now time.Time) {
 		told := false
 		if pids, err := procstats.Host.Group(group); err == nil {
 			accepted, err := s.sockets.Accepted(pids)
-			told = err == nil && accepted > 0 && !listener.Waiting(pids, s.sockets.Served())
+			told = err == nil && accepted > 0 && !listener.Waiting(pids, s.sockets.Serving(id))
 		}
 		s.post(asked{func() {
 			if p := s.processes[id]; p != nil {
@@ -136,7 +136,7 @@ func (s *Supervisor) buried(p *process, w policy.Worker, now time.Time) {
 		switch {
 		case w.Killed:
 			e.Exit = ExitKilled
-		case s.front != nil && w.State == policy.Draining:
+		case (s.front != nil || s.steering != nil) && w.State == policy.Draining && p.signalled.IsZero():
 			e.Exit = ExitCrash // nobody had told it to end
 		case w.Idle || w.State == policy.Draining:
 			e.Exit = ExitDrained
@@ -189,14 +189,22 @@ func (s *Supervisor) failed(departure policy.Departure, w policy.Worker, why str
 // (Go, Node) but whose program does not handle it.
 const promptly = 20 * time.Millisecond
 
+// promptlySteered is the same for a worker that had the whole drain timeout
+// before: it would hardly have finished just then.
+const promptlySteered = time.Second
+
 // cutBy counts the requests that ended with a worker: what it had in flight
 // when rota killed it, or when it died of the stop signal rather than finish them.
 func (s *Supervisor) cutBy(p *process, now time.Time) int {
 	if s.front != nil {
 		return p.cut
 	}
+	soon := promptly
+	if s.steering != nil {
+		soon = promptlySteered
+	}
 	died := p.status.Signaled() && p.status.Signal() == s.config.StopSignal && !p.signalled.IsZero()
-	if died && p.cut == 0 && (p.uncaught || now.Sub(p.signalled) < promptly) {
+	if died && p.cut == 0 && (p.uncaught || now.Sub(p.signalled) < soon) {
 		return p.inFlight
 	}
 	return p.cut

@@ -151,9 +151,9 @@ func (s *Supervisor) ready(p *process, now time.Time) {
 	}
 }
 
-// checkSignal warns about a server that does not catch the stop signal: in
-// shared mode nobody but itself could finish its requests. Runtimes that catch
-// every signal (Go, Node) are only found out when they die of it.
+// checkSignal looks whether a server catches the stop signal, and warns if it does
+// not in shared mode, where nobody but itself could finish its requests. Runtimes
+// that catch every signal (Go, Node) are only found out when they die of it.
 func (s *Supervisor) checkSignal(p *process) {
 	if p.server == 0 || p.checked {
 		return
@@ -164,6 +164,9 @@ func (s *Supervisor) checkSignal(p *process) {
 		return
 	}
 	p.uncaught = true
+	if s.steering != nil {
+		return // it has none when the signal comes
+	}
 	s.warn(fmt.Sprintf("uncaught %q", s.releases[p.generation].Command), "%s (process %d) does not catch %s: what it has in flight is cut at each cycle; handle the signal, or choose one that it handles with --stop-signal",
 		status.Name, p.server, signalName(s.config.StopSignal))
 }

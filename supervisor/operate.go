@@ -101,6 +101,9 @@ func (s *Supervisor) Reload(next Config, roll bool, reason string) (id int, warn
 	s.ask(func() {
 		defer func() { s.publish(time.Now()) }()
 		old := s.config
+		if s.unsteered != nil && next.Accept == AcceptSteered {
+			next.Accept = old.Accept // it cannot be had, as was said
+		}
 		keep := func(changed bool, name string) {
 			if changed {
 				warnings = append(warnings, fmt.Sprintf("%s changes with the next start of rota", name))

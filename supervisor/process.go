@@ -44,6 +44,7 @@ type process struct {
 	server   int           // the process that listens; 0 until it is known
 	attend   chan struct{} // ends the watch for it to wait for connections
 	probing  func()        // ends the asking whether it is ready; nil before
+	quieting chan struct{} // ends the wait for it to have nothing under way; nil if there is none
 	answer   string        // what came instead the last time
 	port     uint16        // that it is told to bind; 0 for none
 	unseen   bool          // nobody tells what it binds: there is no filter
@@ -145,6 +146,7 @@ func (s stray) alive() bool {
 // close gives up what rota holds of the worker.
 func (p *process) close() {
 	p.stopAttending()
+	p.endQuiet()
 	if p.notify != nil {
 		p.notify.Close()
 	}

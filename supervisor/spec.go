@@ -55,6 +55,10 @@ func (s *Supervisor) spec(w policy.Worker) (launch.Spec, error) {
 // gift is what a worker gets of the sockets before it starts: those that it
 // inherits, and the port that it is told to bind.
 func (s *Supervisor) gift(w policy.Worker, config Config) (held []*listener.Socket, port uint16, err error) {
+	if s.steering != nil {
+		held, err = s.sockets.Seat(w.ID)
+		return held, 0, err
+	}
 	if s.front == nil {
 		return s.sockets.Handed(), 0, nil
 	}

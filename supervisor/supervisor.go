@@ -47,7 +47,7 @@ type Supervisor struct {
 	config  Config
 	options Options
 	sockets *listener.Set
-	front   *front.Front // nil in shared mode
+	front   *front.Front // nil unless rota itself accepts
 
 	messages chan message
 	done     chan struct{} // closed when the loop has ended
@@ -78,6 +78,9 @@ type Supervisor struct {
 
 	capture *capture // the one under way; nil if there is none
 
+	steering  *steering // nil unless every worker has a seat of its own
+	unsteered error     // why they have none although Config.Accept asked for it; nil if it did not
+
 	opened      map[*listener.Socket]bool // that the front accepts on
 	closed      bool                      // the front lets no new clients in
 	clientsGone chan struct{}             // closed when it has none left
@@ -107,22 +110,26 @@ func New(config Config, options Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	config = config.settled()
 	if options.Observe == nil {
 		options.Observe = func(Event) {}
 	}
 	s := &Supervisor{
 		config: config, options: options, sockets: sockets,
 		messages: make(chan message, 64), done: make(chan struct{}),
-		fleet:    policy.NewFleet(config.Workers, time.Now()),
-		releases: map[int]Config{1: config}, processes: map[uint64]*process{}, leaders: map[int]uint64{},
+		fleet:     policy.NewFleet(config.Workers, time.Now()),
+		processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
 		opened: map[*listener.Socket]bool{}, learned: newLearned(),
 		cycles: noCycles(), lastCycles: map[int]*LastCycle{}, crashes: map[int]string{},
 	}
-	if config.Accept == AcceptFront {
+	switch config.Accept {
+	case AcceptFront:
 		s.makeFront()
+	case AcceptSteered:
+		s.makeSteering()
 	}
+	s.config = s.config.settled()
+	s.releases = map[int]Config{1: s.config}
 	s.publish(time.Now()) // whoever asks before Run is told what is wanted
 	return s, nil
 }
@@ -134,6 +141,9 @@ func (s *Supervisor) Sockets() *listener.Set { return s.sockets }
 // that ends is that too. It returns the exit code for rota.
 func (s *Supervisor) Run(ctx context.Context) int {
 	defer s.sockets.RemoveFiles()
+	if s.unsteered != nil {
+		s.warn("unsteered", "%v; going on as with --accept shared", s.unsteered)
+	}
 	if err := s.prepare(); err != nil {
 		close(s.done)
 		s.event(Event{Kind: PoolGivenUp, Message: err.Error(), Failure: true})
@@ -181,13 +191,14 @@ func (s *Supervisor) loop() {
 	for {
 		now := time.Now()
 		s.clock = now
+		s.steer(now) // first: whoever has gone must not be steered to while his place is filled
 		s.settle(now)
 		s.publish(now)
 		if !s.fleet.StopSince.IsZero() && len(s.fleet.Workers) == 0 && s.rests(now) {
 			return
 		}
 		wake.Stop()
-		if at := policy.Wake(s.config.Policy, now, s.fleet); !at.IsZero() {
+		if at := s.wake(now); !at.IsZero() {
 			wake.Reset(time.Until(at))
 		}
 		select {

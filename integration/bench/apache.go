@@ -104,16 +104,16 @@ func startApache(b *bench, w want) (*pool, error) {
 	}, nil
 }
 
+// apacheConf is Debian's configuration of prefork with another number of children.
+// All children started at once would also end at once, and Apache starts one, then
+// two, then four a second.
 func apacheConf(b *bench, w want, dir, addr string, processes, requests int) string {
-	user, keep, start, spare := "", "On", processes, processes
+	user, keep := "", "On"
 	if os.Geteuid() == 0 {
 		user = "User www-data\nGroup www-data\n"
 	}
 	if w.limit > 0 {
 		keep = "Off"
-	}
-	if w.atOnce == 0 { // Debian's figures
-		start, spare = 5, 10
 	}
 	return fmt.Sprintf(`ServerRoot %s
 ServerName localhost
@@ -126,9 +126,9 @@ DefaultRuntimeDir %s
 LoadModule authz_core_module %s/mod_authz_core.so
 LoadModule dir_module %s/mod_dir.so
 LoadModule php_module %s
-StartServers %d
-MinSpareServers %d
-MaxSpareServers %d
+StartServers 5
+MinSpareServers 5
+MaxSpareServers 10
 ServerLimit %d
 MaxRequestWorkers %d
 MaxConnectionsPerChild %d
@@ -141,7 +141,7 @@ SetHandler application/x-httpd-php
 </FilesMatch>
 PHPIniDir %s
 `, dir, addr, dir, dir, dir, user, apacheModules, apacheModules, apacheModules, apachePHP(),
-		start, min(5, processes), max(spare, 6), processes, processes, requests, keep, b.app(""), b.phpSettings(dir))
+		processes, processes, requests, keep, b.app(""), b.phpSettings(dir))
 }
 
 // phpSettings makes a folder with PHP's settings for the application.

@@ -6,7 +6,7 @@ package main
 // advises, and one that does nothing.
 func leakPeers(w want) []*entry {
 	return entriesOf(w, supervisord(), gunicornMaxRequests(), uwsgiReloadOnRSS(), pumaWorkerKiller(), unicornWorkerKiller(),
-		pm2Reload(), apacheGraceful(), phpFPM())
+		pm2Reload(), pm2Often(), apacheGraceful(), phpFPM())
 }
 
 // rollingPeers are those that replace workers which load their application at the

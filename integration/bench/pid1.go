@@ -33,14 +33,17 @@ func askPID1(b *bench) (*answer, error) {
 		t.rows = append(t.rows, []string{f.name})
 	}
 	present := b.present()
+	b.say("orphans")
 	reaped, err := b.reap(present)
 	if err != nil {
 		return nil, err
 	}
+	b.say("exit codes")
 	lost, tried, err := b.codes(present)
 	if err != nil {
 		return nil, err
 	}
+	b.say("drain")
 	drained, err := b.drains(present)
 	if err != nil {
 		return nil, err

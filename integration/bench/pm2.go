@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -33,11 +34,19 @@ func npmProgram(name string) string {
 // for containers under Docker Integration, with an application that does what it
 // asks for under Graceful Start/Shutdown: it says when it is ready, and on SIGINT
 // finishes what it has. "pm2 reload" then replaces one worker after another, a new
-// one first. Its limit of memory is the one under Memory Limit Auto-Reload, which
+// one first. Its limit of memory is the one under Memory Limit Reload, which
 // is looked at every 30 seconds as that page says.
-func pm2Reload() contender {
+func pm2Reload() contender { return pm2("PM2, reload") }
+
+// pm2Often is PM2 that looks at memory every second, by a variable of its source
+// (constants.js) that its documentation does not have.
+func pm2Often() contender {
+	return pm2("PM2, a look at memory every second", "PM2_WORKER_INTERVAL=1000")
+}
+
+func pm2(name string, env ...string) contender {
 	return contender{
-		name: "PM2, reload",
+		name: name,
 		missing: func(b *bench) string {
 			if npmProgram("pm2-runtime") == "" || npmProgram("pm2") == "" {
 				return "pm2"
@@ -45,7 +54,7 @@ func pm2Reload() contender {
 			return lacks("node")(b)
 		},
 		tools: []tool{nodeTool(), {"PM2", []string{"node", "-p", fmt.Sprintf("require(%q).version", pm2Package())}}},
-		start: startPM2,
+		start: func(b *bench, w want) (*pool, error) { return startPM2(b, w, env) },
 	}
 }
 
@@ -58,7 +67,7 @@ func pm2Package() string {
 	return filepath.Join(filepath.Dir(filepath.Dir(path)), "package.json")
 }
 
-func startPM2(b *bench, w want) (*pool, error) {
+func startPM2(b *bench, w want, more []string) (*pool, error) {
 	dir, err := b.folder("pm2")
 	if err != nil {
 		return nil, err
@@ -85,7 +94,7 @@ func startPM2(b *bench, w want) (*pool, error) {
 	}
 	// Where it has its socket and its files, so that no other PM2 is met.
 	home := "PM2_HOME=" + filepath.Join(dir, "home")
-	env := append(append(application(w), w.env...), home, fmt.Sprintf("PORT=%d", port))
+	env := slices.Concat(application(w), w.env, more, []string{home, fmt.Sprintf("PORT=%d", port)})
 	p, err := b.spawn(w.group, dir, env, npmProgram("pm2-runtime"), "start", conf)
 	if err != nil {
 		return nil, err

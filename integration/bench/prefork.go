@@ -233,15 +233,6 @@ func loopback() (string, error) {
 // single is how many processes hold as many requests as some workers, if each holds one.
 func (w want) single() int { return w.workers * max(w.atOnce, 1) }
 
-// processes are as many, but fewer where memory is short. One of two workers must be
-// able to do without the other; of processes, which go one by one, a fifth to spare does.
-func (w want) processes() int {
-	if w.limit > 0 && w.workers > 1 {
-		return min(w.single(), max(w.atOnce, 1)*5/4)
-	}
-	return w.single()
-}
-
 // share is the memory in MiB that each of some processes may leak, of the limit of
 // all workers.
 func (w want) share(processes int) int { return max(w.limit*w.workers/processes, 4) }

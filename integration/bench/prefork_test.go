@@ -15,23 +15,53 @@ import (
 // that are not installed are left out, in CI too: it is not there to test others.
 func TestPrefork(t *testing.T) {
 	for _, c := range []contender{
-		gunicornHUP(), gunicornUSR2(), gunicornSyncHUP(), gunicornSyncUSR2(), gunicornMaxRequests(), gunicornSyncMaxRequests(),
-		uwsgiReload(), uwsgiChain(), uwsgiReloadOnRSS(),
-		pumaPhased(), pumaHot(), pumaWorkerKiller(),
-		unicornHUP(), unicornUSR2(), unicornWorkerKiller(),
+		gunicornHUP(), gunicornUSR2(), gunicornSyncHUP(), gunicornSyncUSR2(), uwsgiReload(), uwsgiChain(), pumaPhased(), pumaHot(), unicornHUP(), unicornUSR2(),
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if missing := c.missing(nil); missing != "" {
-				t.Skipf("not installed: %s (see integration/bench/install)", missing)
-			}
-			exercise(t, c)
+			exercise(t, c, want{workers: 2, atOnce: 2, boot: 300 * time.Millisecond}, func(ctx context.Context, p *pool) {
+				for range 2 { // the first replaces what was started, the second what took its place
+					before := p.workers()
+					if err := p.roll(ctx); err != nil {
+						t.Fatal(err)
+					}
+					after := p.workers()
+					if len(after) != len(before) || slices.ContainsFunc(after, func(pid int) bool { return slices.Contains(before, pid) }) {
+						t.Errorf("a roll replaced %v by %v", before, after)
+					}
+					answers(t, p)
+				}
+			})
 		})
 	}
 }
 
-// exercise has a contender do everything that a question asks of one.
-func exercise(t *testing.T, c contender) {
+// TestPreforkLimit lets the workers of each that can do something against it leak,
+// until one is replaced.
+func TestPreforkLimit(t *testing.T) {
+	for _, c := range []contender{
+		gunicornMaxRequests(), gunicornSyncMaxRequests(), uwsgiReloadOnRSS(), pumaWorkerKiller(), unicornWorkerKiller(),
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			exercise(t, c, want{workers: 2, atOnce: 2, limit: 60}, func(ctx context.Context, p *pool) {
+				first := p.workers()
+				for !slices.ContainsFunc(p.workers(), func(pid int) bool { return !slices.Contains(first, pid) }) {
+					answers(t, p)
+					if ctx.Err() != nil {
+						t.Fatal("no worker is replaced")
+					}
+				}
+			})
+		})
+	}
+}
+
+// exercise starts a contender, has something done with it, and ends it.
+func exercise(t *testing.T, c contender, w want, do func(context.Context, *pool)) {
+	if missing := c.missing(nil); missing != "" {
+		t.Skipf("not installed: %s (see integration/bench/install)", missing)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	b := &bench{ctx: ctx, dir: t.TempDir(), mark: fmt.Sprintf("ROTA_BENCH_MARK=%d-%s", time.Now().UnixNano(), t.Name())}
@@ -44,24 +74,12 @@ func exercise(t *testing.T, c contender) {
 	if versions := b.versions(); strings.Contains(versions, " ,") || strings.HasSuffix(versions, " .") {
 		t.Errorf("a tool says no version: %s", versions)
 	}
-
-	p, err := c.start(b, want{workers: 2, atOnce: 2, boot: 300 * time.Millisecond})
+	p, err := c.start(b, w)
 	if err != nil {
 		t.Fatal(err)
 	}
 	answers(t, p)
-	for round := range 2 { // the first replaces what was started, the second what took its place
-		before := p.workers()
-		if err := p.roll(ctx); err != nil {
-			p.stop()
-			t.Fatal(err)
-		}
-		after := p.workers()
-		if len(after) != len(before) || slices.ContainsFunc(after, func(pid int) bool { return slices.Contains(before, pid) }) {
-			t.Errorf("roll %d replaced %v by %v", round, before, after)
-		}
-		answers(t, p)
-	}
+	do(ctx, p)
 	p.stop()
 	if left := marked(b.mark); len(left) != 0 {
 		t.Errorf("processes were left behind: %v", left)
@@ -88,7 +106,7 @@ func answers(t *testing.T, p *pool) {
 	if _, err := fmt.Sscanf(string(text), "pid=%d id=abc length=%d\n", &pid, &length); err != nil || length != body {
 		t.Errorf("the answer is %d %q", r.StatusCode, text)
 	}
-	if workers := p.workers(); !slices.Contains(workers, pid) {
-		t.Errorf("%d answered, the workers are %v", pid, workers)
+	if pid == p.supervisors()[0] {
+		t.Errorf("the master answered itself")
 	}
 }

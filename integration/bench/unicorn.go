@@ -34,7 +34,7 @@ func unicorn(kind string) contender {
 			if err != nil {
 				return nil, err
 			}
-			processes := w.processes()
+			processes := w.single()
 			env := []string{fmt.Sprintf("WORKERS=%d", processes)}
 			if w.limit > 0 {
 				share := w.share(processes)

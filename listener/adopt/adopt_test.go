@@ -268,6 +268,54 @@ func TestTwoProgramsHaveTheirOwn(t *testing.T) {
 	}
 }
 
+// In steered mode each program has a seat at the address that it asked for.
+func TestTwoProgramsHaveSeats(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "", "[::1]", "0.0.0.0"} {
+		t.Run("host "+host, func(t *testing.T) {
+			l, err := net.Listen("tcp", host+":0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			port := l.Addr().(*net.TCPAddr).Port
+			l.Close()
+			set, err := listener.Hold(nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := set.KeepSteered(); err != nil {
+				t.Fatal(err)
+			}
+			defer set.Close()
+			var pids []int
+			for range 2 {
+				pid, reports := serve(t, fmt.Sprintf("%s:%d", host, port), set)
+				bound := next(t, reports, Bound)
+				listening := next(t, reports, Listening)
+				if bound.Socket != listening.Socket || !set.ServesFrom(uint64(pid), listening.Socket) {
+					t.Errorf("%+v, %+v; want both of the seat of process %d", bound, listening, pid)
+				}
+				pids = append(pids, pid)
+			}
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			for i := range 20 {
+				to := pids[i%2]
+				if err := set.Steer(map[uint64]int{uint64(to): 1}); err != nil {
+					t.Fatal(err)
+				}
+				response, err := client.Get(fmt.Sprintf("http://%s:%d/", strings.Replace(host, "0.0.0.0", "127.0.0.1", 1), port))
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, _ := io.ReadAll(response.Body)
+				response.Body.Close()
+				if string(body) != fmt.Sprint(to) {
+					t.Errorf("answered by %s, want %d", body, to)
+				}
+			}
+		})
+	}
+}
+
 func TestAddressOfAnother(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -117,8 +117,9 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge, counter := as(prometheus.GaugeValue), as(prometheus.CounterValue)
 	// Not what workers bind beside them: a program may choose another port in each life.
-	for _, socket := range s.pool.Sockets().Served() {
-		if length, limit, ok := socket.Queue(); ok {
+	sockets := s.pool.Sockets()
+	for _, socket := range sockets.Served() {
+		if length, limit, ok := sockets.Queue(socket); ok {
 			gauge("rota_listener_accept_queue_length", float64(length), socket.Address().String())
 			gauge("rota_listener_accept_queue_limit", float64(limit), socket.Address().String())
 		}

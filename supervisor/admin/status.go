@@ -89,9 +89,10 @@ func phase(st *supervisor.Status) (api.Phase, string) {
 // listeners are asked for what waits now: the pool does not look.
 func (s *Server) listeners() []api.Listener {
 	all := []api.Listener{}
-	for _, socket := range s.options.Pool.Sockets().Served() {
+	sockets := s.options.Pool.Sockets()
+	for _, socket := range sockets.Served() {
 		l := api.Listener{Address: socket.Address().String()}
-		if length, limit, ok := socket.Queue(); ok {
+		if length, limit, ok := sockets.Queue(socket); ok {
 			l.QueueLength, l.QueueLimit = &length, &limit
 		}
 		all = append(all, l)

@@ -33,7 +33,7 @@ const (
 	groupMemory   = "Memory"
 	groupRestarts = "Restarts"
 	groupLife     = "Life of a worker"
-	groupFront    = "Front" // each setting of it needs --accept front
+	groupFront    = "Front" // each setting of it needs --accept front, but for slow-start
 	groupAround   = "Around it"
 )
 
@@ -45,8 +45,8 @@ var schema = []*setting{
 	{group: groupPool, name: "listen", short: "l", kind: "ADDR", unset: "what the command binds", repeats: true, set: setListen,
 		usage: "serve on :8080, host:port or unix:/path; may repeat (default what the command binds)"},
 	{group: groupPool, name: "accept", kind: "MODE", def: "front", set: setAccept,
-		choices: []string{"front", "shared"},
-		usage:   "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket"},
+		choices: []string{"front", "shared", "steered"},
+		usage:   "who accepts connections; front: rota, which forwards each request, shared: every worker, from one socket, steered: every worker, from its own, and none that is about to stop"},
 	{group: groupPool, name: "handoff", kind: "HOW,...", def: "adopt,inherit", repeats: true, splits: true, set: setHandoff,
 		choices: []string{"adopt", "inherit", "port"},
 		usage:   "how a worker gets its socket; adopt: in place of the one that it binds, inherit: through its environment, port: it binds $PORT, or {port} in its arguments"},
@@ -118,7 +118,7 @@ var schema = []*setting{
 	{group: groupFront, name: "health-path", kind: "/PATH", def: off, set: setHealthPath,
 		usage: "the path whose requests are never shed and wait behind nobody"},
 	{group: groupFront, name: "slow-start", kind: "TIME", def: "0s", set: setSlowStart,
-		usage: "time over which the share of a fresh worker rises"},
+		usage: "time over which the share of a fresh worker rises; also with --accept steered"},
 	{group: groupFront, name: "trusted-proxies", kind: "CIDR,...", unset: "none", repeats: true, splits: true, set: setTrustedProxies,
 		usage: "proxies whose X-Forwarded-* and Forwarded headers are kept; unix: whoever comes over a unix socket"},
 	{group: groupFront, name: "header-timeout", kind: "TIME", def: "30s", set: setHeaderTimeout,

@@ -22,7 +22,7 @@ var (
 	setSlowStart     = duration(0, func(s *Settings) *time.Duration { return &s.Config.Front.SlowStart })
 	setHeaderTimeout = duration(leastTimeout, func(s *Settings) *time.Duration { return &s.Config.Front.HeaderTimeout })
 	setIdleTimeout   = duration(leastTimeout, func(s *Settings) *time.Duration { return &s.Config.Front.IdleTimeout })
-	setAccessLog     = word(func(s *Settings) *string { return &s.AccessLog }, nil, off, "text", "json")
+	setAccessLog     = word(func(s *Settings) *string { return &s.AccessLog }, off, "text", "json")
 )
 
 // limited makes a setter of a count that may be off, which is 0 in every field.

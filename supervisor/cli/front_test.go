@@ -105,7 +105,7 @@ func TestFrontWithoutIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"--max-concurrency" + alone, "--queue" + alone, "--queue-timeout" + alone, "--health-path" + alone, "--slow-start" + alone,
+		"--max-concurrency" + alone, "--queue" + alone, "--queue-timeout" + alone, "--health-path" + alone, "--slow-start" + alone + " or steered",
 		"--trusted-proxies" + alone, "ROTA_HEADER_TIMEOUT" + alone, "rota.yaml:1: max-header" + alone, "rota.yaml:2: access-log" + alone,
 		"--ready-path: has no effect without --ready http",
 	}

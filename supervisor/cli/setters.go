@@ -168,14 +168,10 @@ func (b *builder) memory(text, like string, bytes *int64) (string, error) {
 	return formatSize(size.Bytes), nil
 }
 
-// choice takes one of several words; others are words that are known, but of no
-// use here, with the reason and the remedy.
-func choice(text string, known []string, others map[string]string) error {
+// choice takes one of several words.
+func choice(text string, known []string) error {
 	if slices.Contains(known, text) {
 		return nil
-	}
-	if why, ok := others[text]; ok {
-		return fmt.Errorf("%q %s", text, why)
 	}
 	return fmt.Errorf("%q is not known (want %s)", text, alternatives(known))
 }
@@ -189,9 +185,9 @@ func alternatives(words []string) string {
 }
 
 // word makes a setter of one of several words.
-func word(field func(*Settings) *string, others map[string]string, known ...string) func(*builder, string) (string, error) {
+func word(field func(*Settings) *string, known ...string) func(*builder, string) (string, error) {
 	return func(b *builder, text string) (string, error) {
-		if err := choice(text, known, others); err != nil {
+		if err := choice(text, known); err != nil {
 			return "", err
 		}
 		*field(b.s) = text
@@ -200,9 +196,9 @@ func word(field func(*Settings) *string, others map[string]string, known ...stri
 }
 
 var (
-	setMemoryMetric = word(func(s *Settings) *string { return &s.Config.Policy.MemoryMetric }, nil, "private", "rss", "pss")
-	setLogLevel     = word(func(s *Settings) *string { return &s.LogLevel }, nil, "trace", "debug", "info", "warn", "error")
-	setLogFormat    = word(func(s *Settings) *string { return &s.LogFormat }, nil, "text", "json")
+	setMemoryMetric = word(func(s *Settings) *string { return &s.Config.Policy.MemoryMetric }, "private", "rss", "pss")
+	setLogLevel     = word(func(s *Settings) *string { return &s.LogLevel }, "trace", "debug", "info", "warn", "error")
+	setLogFormat    = word(func(s *Settings) *string { return &s.LogFormat }, "text", "json")
 )
 
 // setStopSignal takes TERM, SIGTERM, sigterm and 15.

@@ -15,10 +15,9 @@ import (
 )
 
 var (
-	setAccept = word(func(s *Settings) *string { return &s.Config.Accept }, map[string]string{
-		"steered": "is not in this version yet: use front or shared",
-	}, supervisor.AcceptFront, supervisor.AcceptShared)
-	setReady = word(func(s *Settings) *string { return &s.Config.Ready }, nil,
+	setAccept = word(func(s *Settings) *string { return &s.Config.Accept },
+		supervisor.AcceptFront, supervisor.AcceptShared, supervisor.AcceptSteered)
+	setReady = word(func(s *Settings) *string { return &s.Config.Ready },
 		supervisor.ReadyListen, supervisor.ReadyHTTP, supervisor.ReadyNotify)
 )
 
@@ -35,7 +34,7 @@ func setListen(b *builder, text string) (string, error) {
 }
 
 func setHandoff(b *builder, text string) (string, error) {
-	err := choice(text, []string{supervisor.HandoffAdopt, supervisor.HandoffInherit, supervisor.HandoffPort}, nil)
+	err := choice(text, []string{supervisor.HandoffAdopt, supervisor.HandoffInherit, supervisor.HandoffPort})
 	if err != nil {
 		return "", err
 	}

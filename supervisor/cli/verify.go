@@ -91,8 +91,12 @@ func (b *builder) verifyAccept() error {
 		return b.errorf("max-requests", "%d "+which+"counts requests: use that, or off", c.Front.MaxRequests)
 	}
 	for _, s := range schema {
-		if s.group == groupFront && b.given(s.name) {
+		switch {
+		case s.group != groupFront || !b.given(s.name):
+		case s.name != "slow-start":
 			b.warn(s.name, "has no effect without --accept front")
+		case c.Accept != supervisor.AcceptSteered:
+			b.warn(s.name, "has no effect without --accept front or steered")
 		}
 	}
 	return nil

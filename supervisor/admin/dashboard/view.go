@@ -90,7 +90,7 @@ func facts(s *api.Status) []pair {
 		return nil
 	}
 	f := []pair{{"Serves", or(addresses(s)), ""}}
-	accepts := map[string]string{"front": "by rota, in front", "shared": "by the workers"}[s.Accept]
+	accepts := map[string]string{"front": "by rota, in front", "shared": "by the workers", "steered": "by the workers, steered"}[s.Accept]
 	if accepts == "" {
 		accepts = s.Accept
 	}

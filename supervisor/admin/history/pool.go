@@ -32,8 +32,9 @@ func read(pool Pool) *row {
 	if c := st.Container; c.Limit.Bytes > 0 { // else it could not be looked at
 		r.container, r.limit = c.Usage, c.Limit.Bytes
 	}
-	for _, socket := range pool.Sockets().Served() {
-		if length, _, ok := socket.Queue(); ok {
+	sockets := pool.Sockets()
+	for _, socket := range sockets.Served() {
+		if length, _, ok := sockets.Queue(socket); ok {
 			r.queue += int32(length)
 		}
 	}

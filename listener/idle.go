@@ -1,0 +1,149 @@
+package listener
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// closeWithin is how long CloseIdle takes at most. It looks every closeBetween
+	// meanwhile: a client that asks again at once leaves a tenth of a millisecond.
+	closeWithin  = 10 * time.Millisecond
+	closeBetween = 100 * time.Microsecond
+	// onePiece is within what time an answer goes out that has no pauses: many
+	// servers write its header first.
+	onePiece = time.Millisecond
+)
+
+// watched is a connection of another process that is looked at closely.
+type watched struct {
+	fd   int // rota's own
+	seen exchange
+}
+
+// CloseIdle has some processes close their kept connections while they are between
+// requests, and returns how many were told, each once. The server reads the end of
+// its input, as if the client had closed, and closes in its own way; a request that
+// came just before is still read. A connection is told 50 ms after its last answer.
+// That would never come for one whose client hardly pauses; so CloseIdle looks
+// closely, for up to 10 ms, and tells it right after an answer, when the next request
+// is farthest: not before an answer in one piece and another request were seen on
+// it, since a server that answers in pieces may not go on after the end of its
+// input (Node does not). It fails where the kernel or a container does not let rota
+// reach another process's sockets (pidfd_getfd).
+func (s *Set) CloseIdle(pids []int) (closed int, err error) {
+	candidates := map[uint32]exchange{}
+	err = s.eachExchange(pids, func(c connection, e exchange) {
+		if e.told.IsZero() && e.in > 0 && e.out > 0 {
+			candidates[c.inode] = e
+		}
+	})
+	if err != nil || len(candidates) == 0 {
+		return 0, err
+	}
+	found := map[uint32]*watched{}
+	defer func() {
+		for _, w := range found {
+			unix.Close(w.fd)
+		}
+	}()
+	for _, pid := range pids {
+		if err := reach(pid, candidates, found); err != nil {
+			return 0, err
+		}
+	}
+	for began := time.Now(); len(found) > 0 && time.Since(began) < closeWithin; time.Sleep(closeBetween) {
+		for inode, w := range found {
+			over := w.look()
+			if !over {
+				continue
+			}
+			if !w.seen.told.IsZero() {
+				closed++
+			}
+			unix.Close(w.fd)
+			delete(found, inode)
+			s.remember(inode, w.seen)
+		}
+	}
+	for inode, w := range found {
+		s.remember(inode, w.seen)
+	}
+	return closed, nil
+}
+
+func (s *Set) remember(inode uint32, e exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.exchanges[inode] = e
+}
+
+// look tells the server of the end if nothing is under way. It reports true if the
+// connection need not be looked at any more.
+func (w *watched) look() (over bool) {
+	info, err := unix.GetsockoptTCPInfo(w.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil || info.State != stateEstablished {
+		return true
+	}
+	now, before := time.Now(), w.seen
+	w.seen = connection{info: *info}.since(before, true, now)
+	if w.seen.pending || info.Notsent_bytes > 0 || !w.seen.ended(before, now) && milliseconds(info.Last_data_sent) < piecesPatience {
+		return false
+	}
+	if unix.Shutdown(w.fd, unix.SHUT_RD) == nil {
+		w.seen.told = now
+	}
+	return true
+}
+
+// ended tells whether an answer has just gone out whole, as far as the one before it
+// can tell: it is as long as that, or nothing followed at the next look.
+func (e exchange) ended(before exchange, now time.Time) bool {
+	if e.whole == 0 || e.answered.IsZero() || now.Sub(e.answered) >= onePiece {
+		return false
+	}
+	return e.out-e.began >= e.whole || e.out == before.out
+}
+
+// reach gets hold of the wanted connections that a process has. Several processes
+// may have one.
+func reach(pid int, wanted map[uint32]exchange, found map[uint32]*watched) error {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it ended
+	}
+	pidfd := -1
+	for _, e := range entries {
+		inode := uint32(SocketInode(dir + "/" + e.Name()))
+		if _, ok := wanted[inode]; !ok || found[inode] != nil {
+			continue
+		}
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if pidfd < 0 {
+			if pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+				return nil // it ended
+			}
+			defer unix.Close(pidfd)
+		}
+		dup, err := unix.PidfdGetfd(pidfd, fd, 0)
+		switch {
+		case err == unix.EBADF || err == unix.ESRCH:
+			continue // closed meanwhile
+		case err != nil:
+			return fmt.Errorf("cannot reach a connection of process %d: %w", pid, err)
+		case uint32(inodeOf(dup)) != inode: // another has its number by now
+			unix.Close(dup)
+			continue
+		}
+		found[inode] = &watched{fd: dup, seen: wanted[inode]}
+	}
+	return nil
+}
