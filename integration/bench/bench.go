@@ -24,6 +24,8 @@ type bench struct {
 	rota   string         // the built binary
 	mark   string         // in the environment of every process that is started
 
+	unstarted []string // entries of the question that did not start
+
 	mu    sync.Mutex
 	tools map[string]tool // asked for their versions at the end
 	built map[string]string

@@ -59,11 +59,14 @@ func askCapacity(b *bench) (*answer, error) {
 			tables[i].row(e.name())
 		}
 	}
-	err := b.all(entries, 0, func() error {
+	var busyness []float64
+	err := b.all(entries, 0, func(running []*entry) error {
 		for round := range b.rounds {
 			for i, share := range capacityShares {
 				b.say("round %d of %d, %d %% of the capacity", round+1, b.rounds, share)
-				b.rollAll(entries, float64(share)/100*heldRate, rest, tables[i])
+				meanwhile := busy()
+				b.rollAll(running, float64(share)/100*heldRate, rest, tables[i])
+				busyness = append(busyness, meanwhile())
 				if b.ctx.Err() != nil {
 					return b.ctx.Err()
 				}
@@ -76,7 +79,7 @@ func askCapacity(b *bench) (*answer, error) {
 	}
 	a := &answer{missing: missing, how: fmt.Sprintf("%d workers that need %v to start and hold %d requests at once, each for %v: %d requests a second are their capacity. "+
 		"They come evenly, whoever waits, half of them on new connections and half on kept ones: for %v at rest, then from the beginning of a roll until %v after it is done. "+
-		"All rows at the same time, %d times; the ratio is that of each time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds)}
+		"All rows at the same time, %d times; the ratio is that of each time. The cores were busy for %s %% of the time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds, figure(busyness, 0))}
 	for i, share := range capacityShares {
 		t := tables[i].table()
 		t.title = fmt.Sprintf("At %d %% of the capacity", share)
@@ -97,7 +100,7 @@ func (b *bench) rollAll(entries []*entry, rate float64, rest time.Duration, s *s
 		}
 		ctx, cancel := context.WithTimeout(b.ctx, rest)
 		defer cancel()
-		resting := load.Arrive(ctx, e.pool.addr, heldPath, rate)
+		resting := e.arrive(ctx, heldPath, rate)
 		rolling, took, err := b.rollUnder(e, rate)
 		b.say("%s: at rest %v; roll of %.1f s %v %v", e.name(), resting, took.Seconds(), rolling, err)
 		before, during := resting.Quantile(200, 0.99), rolling.Quantile(200, 0.99)
@@ -117,7 +120,7 @@ func (b *bench) rollUnder(e *entry, rate float64) (*load.Arrivals, time.Duration
 	ctx, cancel := context.WithTimeout(b.ctx, capacityMost)
 	defer cancel()
 	result := make(chan *load.Arrivals, 1)
-	go func() { result <- load.Arrive(ctx, e.pool.addr, heldPath, rate) }()
+	go func() { result <- e.arrive(ctx, heldPath, rate) }()
 	began := time.Now()
 	err := e.pool.roll(ctx)
 	took := time.Since(began)

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,29 +50,26 @@ func (b *bench) copies() ([]table, []string, error) {
 	t := table{title: "What copies cost, in MiB", head: []string{"", "processes", "RSS", "PSS", "private", "charged"},
 		how: "What rota's metrics say, added up over its workers, and what the kernel charges their control group with, without pages of files and without rota. " +
 			"PSS is above that by the programs' and libraries' own files, which are charged to whoever read them first."}
-	var missing []string
-	for _, c := range copieds {
-		if program := c.argv(b, "0")[0]; !exists(program) {
-			missing = append(missing, c.name+": "+program+" is not installed")
-			continue
-		}
-		if err := exec.Command("/usr/bin/python3", "-c", "import flask").Run(); err != nil {
-			missing = append(missing, c.name+": flask is not installed")
-			continue
-		}
-		a, err := c.account(b)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.name, err)
-		}
-		mib := func(bytes float64) string { return fmt.Sprintf("%.0f", bytes/(1<<20)) }
-		t.add(c.name, strconv.Itoa(a.processes), mib(a.rss), mib(a.pss), mib(a.private), mib(a.charged))
+	if missing := lacks("/usr/bin/python3", "/usr/bin/gunicorn")(b); missing != "" {
+		return nil, []string{"what copies cost: " + missing}, nil
 	}
-	return []table{t}, missing, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	if exec.Command("/usr/bin/python3", "-c", "import flask").Run() != nil {
+		return nil, []string{"what copies cost: flask"}, nil
+	}
+	accounts, errs := make([]costs, len(copieds)), make([]error, len(copieds))
+	var counting sync.WaitGroup
+	for i, c := range copieds {
+		counting.Go(func() { accounts[i], errs[i] = c.account(b) })
+	}
+	counting.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, err
+	}
+	mib := func(bytes float64) string { return fmt.Sprintf("%.0f", bytes/(1<<20)) }
+	for i, a := range accounts {
+		t.add(copieds[i].name, strconv.Itoa(a.processes), mib(a.rss), mib(a.pss), mib(a.private), mib(a.charged))
+	}
+	return []table{t}, nil, nil
 }
 
 // costs are what some copies cost, in bytes.

@@ -6,10 +6,19 @@ var costQuestion = question{"cost", "What it costs", askCost}
 func askCost(b *bench) (*answer, error) {
 	a := &answer{}
 	said := map[string]bool{}
-	for _, part := range []func(*bench) ([]table, []string, error){
-		(*bench).throughput, (*bench).standby, (*bench).startup, (*bench).bigRoll, (*bench).idleClients, (*bench).copies,
+	for _, part := range []struct {
+		name string
+		ask  func(*bench) ([]table, []string, error)
+	}{
+		{"throughput", (*bench).throughput},
+		{"idle workers", (*bench).standby},
+		{"start", (*bench).startup},
+		{"many workers", (*bench).bigRoll},
+		{"idle clients", (*bench).idleClients},
+		{"copies", (*bench).copies},
 	} {
-		tables, missing, err := part(b)
+		b.say("%s", part.name)
+		tables, missing, err := part.ask(b)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,14 +104,35 @@ func gather[T any](entries []*entry, do func(*entry) T) map[*entry]T {
 	return all
 }
 
-// all starts pools of all entries, does something with them while all of them
-// run, and ends them.
-func (b *bench) all(entries []*entry, limit int64, do func() error) error {
-	err := together(entries, func(e *entry) error { return e.starts(b, limit) })
-	if err == nil {
-		err = do()
+// all starts pools of all entries, does something with those that run while all of
+// them do, and ends them. One that does not start is told of below the table.
+func (b *bench) all(entries []*entry, limit int64, do func(running []*entry) error) error {
+	failed := gather(entries, func(e *entry) error { return e.starts(b, limit) })
+	var running []*entry
+	for _, e := range entries {
+		if failed[e] == nil {
+			running = append(running, e)
+			continue
+		}
+		b.say("%v", failed[e])
+		if why := e.name() + ": did not start"; !slices.Contains(b.unstarted, why) {
+			b.unstarted = append(b.unstarted, why)
+		}
 	}
-	return errors.Join(err, together(entries, (*entry).ends))
+	err := b.ctx.Err()
+	if err == nil && len(running) > 0 {
+		err = do(running)
+	}
+	return errors.Join(err, together(running, (*entry).ends))
+}
+
+// clientPatience is how long a client waits for an answer: what is not answered by
+// then is lost.
+const clientPatience = 20 * time.Second
+
+// arrive loads a pool that runs until ctx ends, so many requests a second.
+func (e *entry) arrive(ctx context.Context, path string, perSecond float64) *load.Arrivals {
+	return load.ArriveWithin(ctx, clientPatience, e.pool.addr, path, perSecond)
 }
 
 // lost is how many requests were not answered by a worker as they should.

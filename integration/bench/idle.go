@@ -31,7 +31,7 @@ func (b *bench) idleClients() ([]table, []string, error) {
 	entries, missing := b.installed(append([]*entry{{contender: rota("front"), want: w}}, proxyPeers(w)...))
 	s := newSheet("", column{"before, MiB", 1}, column{"with them, MiB", 1}, column{"KiB for each", 1})
 	for _, e := range entries {
-		err := b.all([]*entry{e}, 0, func() error {
+		err := b.all([]*entry{e}, 0, func([]*entry) error {
 			before := rssOf(e.pool.supervisors())
 			conns, err := idle(e.pool.addr, clients)
 			defer func() {

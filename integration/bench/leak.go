@@ -66,21 +66,26 @@ func askLeak(b *bench) (*answer, error) {
 		}
 	}
 	s := leakSheet(entries)
+	var busyness []float64
 	for round := range b.rounds {
 		b.say("round %d of %d", round+1, b.rounds)
-		err := b.all(every, leakRoom, func() error {
+		err := b.all(every, leakRoom, func(running []*entry) error {
 			ctx, cancel := context.WithTimeout(b.ctx, span)
 			defer cancel()
-			results := gather(every, func(e *entry) leakResult {
+			meanwhile := busy()
+			results := gather(running, func(e *entry) leakResult {
 				path := "/?hold=" + leakHold
 				if slices.Contains(entries, e) {
 					path += "&leak=1024"
 				}
 				return leak(ctx, e, path)
 			})
+			busyness = append(busyness, meanwhile())
 			for _, e := range entries {
-				b.say("%s: %v", e.name(), results[e].load)
-				results[e].note(s, e.name(), results[controls[e]])
+				if r, ok := results[e]; ok {
+					b.say("%s: %v", e.name(), r.load)
+					r.note(s, e.name(), results[controls[e]])
+				}
 			}
 			return b.ctx.Err()
 		})
@@ -90,7 +95,8 @@ func askLeak(b *bench) (*answer, error) {
 	}
 	how := fmt.Sprintf("%d requests a second for %v, each held for %s s and leaking 1 MiB, into a container of %d MiB with %d workers that can each hold %d at once: "+
 		"full every ten seconds. All rows at the same time, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
-		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 at the first try.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit)
+		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 within %v at the first try. "+
+		"The cores were busy for %s %% of the time.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness, 0))
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil
 }
 
@@ -106,7 +112,7 @@ type leakResult struct {
 func leak(ctx context.Context, e *entry, path string) leakResult {
 	replaced := make(chan int, 1)
 	go func() { replaced <- e.pool.replacements(ctx) }()
-	a := load.Arrive(ctx, e.pool.addr, path, leakRate)
+	a := e.arrive(ctx, path, leakRate)
 	return leakResult{a, <-replaced, e.group.OOMKills(), e.group.Peak()}
 }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,4 +51,32 @@ func (b *bench) versions() string {
 	}
 	slices.Sort(all)
 	return "With " + strings.Join(all, ", ") + "."
+}
+
+// busy tells, when it is asked, for which share of the time since the cores had
+// something to do, in percent: near 100 what is measured is the machine.
+func busy() func() float64 {
+	idle, all := coreTimes()
+	return func() float64 {
+		i, a := coreTimes()
+		return 100 * (1 - (i-idle)/(a-all))
+	}
+}
+
+// coreTimes are those of all cores together since the start of the machine, in
+// ticks: idle, and in all.
+func coreTimes() (idle, all float64) {
+	data, _ := os.ReadFile("/proc/stat")
+	line, _, _ := strings.Cut(string(data), "\n")
+	for i, field := range strings.Fields(line) {
+		ticks, _ := strconv.ParseFloat(field, 64)
+		if i > 8 { // what guests had is a part of another column
+			break
+		}
+		all += ticks
+		if i == 4 || i == 5 { // idle, or waiting for a disk
+			idle += ticks
+		}
+	}
+	return idle, all
 }

@@ -103,12 +103,13 @@ func run(o options) error {
 func (b *bench) ask(q question, w io.Writer) error {
 	began := time.Now()
 	b.say("%s", q.title)
+	b.unstarted = nil
 	a, err := q.ask(b)
 	b.sweep()
 	if err != nil {
 		return fmt.Errorf("cannot answer %s: %w", q.name, err)
 	}
-	a.took = time.Since(began)
+	a.took, a.missing = time.Since(began), append(a.missing, b.unstarted...)
 	a.print(w, q.title)
 	return nil
 }

@@ -47,9 +47,9 @@ func askOverload(b *bench) (*answer, error) {
 	for _, e := range entries {
 		s.row(e.name())
 	}
-	err := b.all(entries, 0, func() error {
+	err := b.all(entries, 0, func(running []*entry) error {
 		for range b.rounds {
-			_ = together(entries, func(e *entry) error {
+			_ = together(running, func(e *entry) error {
 				a, well := b.overload(e, span, after)
 				b.say("%s: %v, well again after %v", e.name(), a, well)
 				noteOverload(s, e.name(), a)
@@ -104,13 +104,13 @@ func (b *bench) overload(e *entry, span, after time.Duration) (*load.Arrivals, t
 	result := make(chan *load.Arrivals, 1)
 	ctx, cancel := context.WithTimeout(b.ctx, span)
 	defer cancel()
-	go func() { result <- load.Arrive(ctx, e.pool.addr, heldPath, 2*heldRate) }()
+	go func() { result <- e.arrive(ctx, heldPath, 2*heldRate) }()
 	<-ctx.Done()
 	looks := make([]*load.Arrivals, after/overloadLook)
 	var looking sync.WaitGroup
 	for i := range looks {
 		ctx, cancel := context.WithTimeout(b.ctx, overloadLook)
-		looking.Go(func() { looks[i] = load.Arrive(ctx, e.pool.addr, heldPath, heldRate/4) })
+		looking.Go(func() { looks[i] = e.arrive(ctx, heldPath, heldRate/4) })
 		<-ctx.Done()
 		cancel()
 	}

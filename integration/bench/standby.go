@@ -23,20 +23,20 @@ func (b *bench) standby() ([]table, []string, error) {
 	}
 	entries, missing := b.installed(all)
 	s := newSheet("", column{"% of a core", 2}, column{"RSS MiB", 1})
-	err := b.all(entries, 0, func() error {
+	err := b.all(entries, 0, func(running []*entry) error {
 		if err := b.pause(settle); err != nil {
 			return err
 		}
 		for range looks {
 			before := map[*entry]time.Duration{}
-			for _, e := range entries {
+			for _, e := range running {
 				before[e] = cpuOf(e.pool.supervisors())
 			}
 			began := time.Now()
 			if err := b.pause(span); err != nil {
 				return err
 			}
-			for _, e := range entries {
+			for _, e := range running {
 				used := cpuOf(e.pool.supervisors()) - before[e]
 				s.put(e.name(), "% of a core", 100*used.Seconds()/time.Since(began).Seconds())
 				s.put(e.name(), "RSS MiB", rssOf(e.pool.supervisors()))

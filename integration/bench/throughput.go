@@ -41,8 +41,7 @@ func (b *bench) throughput() (tables []table, missing []string, err error) {
 		for _, e := range entries {
 			s.row(e.name())
 		}
-		order := slices.Clone(entries)
-		err := b.all(entries, 0, func() error {
+		err := b.all(entries, 0, func(order []*entry) error {
 			for range pairs {
 				slices.Reverse(order)
 				for _, connections := range []string{"kept", "new"} {

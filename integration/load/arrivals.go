@@ -24,6 +24,7 @@ type Arrivals struct {
 	Span  time.Duration           // from the first to the last
 
 	addr, path string
+	patience   time.Duration
 	began      time.Time
 	mu         sync.Mutex
 	idle       []*Connection
@@ -33,7 +34,12 @@ type Arrivals struct {
 // Arrive sends so many requests a second, evenly, until ctx ends, and returns
 // once all of them are over.
 func Arrive(ctx context.Context, addr, path string, perSecond float64) *Arrivals {
-	a := &Arrivals{addr: addr, path: path, began: time.Now(), Took: map[int][]time.Duration{}, Lost: map[string]int{}}
+	return ArriveWithin(ctx, patience, addr, path, perSecond)
+}
+
+// ArriveWithin does so, and each of them gives up after so long.
+func ArriveWithin(ctx context.Context, patience time.Duration, addr, path string, perSecond float64) *Arrivals {
+	a := &Arrivals{addr: addr, path: path, patience: patience, began: time.Now(), Took: map[int][]time.Duration{}, Lost: map[string]int{}}
 	for n := 0; ; n++ {
 		due := a.began.Add(time.Duration(float64(n) / perSecond * float64(time.Second)))
 		timer := time.NewTimer(time.Until(due))
@@ -76,7 +82,7 @@ func (a *Arrivals) exchange(keep bool) (*http.Response, error) {
 	}
 	done := c.Close
 	defer func() { done() }()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(a.patience))
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n", a.path, a.addr)
 	if !keep {
 		head += "Connection: close\r\n"
@@ -117,7 +123,7 @@ func (a *Arrivals) connection(keep bool) (*Connection, error) {
 		a.Idle++
 		a.mu.Unlock()
 	}
-	return Connect(a.addr)
+	return connectWithin(a.patience, a.addr)
 }
 
 func (a *Arrivals) lastKept() *Connection {

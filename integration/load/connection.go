@@ -37,7 +37,9 @@ type Connection struct {
 }
 
 // Connect opens a connection for requests that are not sent again.
-func Connect(addr string) (*Connection, error) {
+func Connect(addr string) (*Connection, error) { return connectWithin(patience, addr) }
+
+func connectWithin(patience time.Duration, addr string) (*Connection, error) {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
