@@ -36,9 +36,12 @@ func (s *Supervisor) listening(p *process, now time.Time) {
 
 // doubt takes a worker at its word that listens, after a while.
 func (s *Supervisor) doubt(p *process) {
+	if p.doubted != nil {
+		return // since it listened before
+	}
 	id := p.id
 	patience := min(unseenPatience, s.config.Policy.StartTimeout/2)
-	time.AfterFunc(patience, func() { s.post(unseen{id: id}) })
+	p.doubted = time.AfterFunc(patience, func() { s.post(unseen{id: id}) })
 }
 
 // inherits watches a worker from its start if it may serve from an inherited
@@ -182,6 +185,9 @@ func (s *Supervisor) onUnseen(m unseen, now time.Time) {
 		return
 	}
 	p.blind = p.blind || m.blind
+	if !m.blind {
+		p.doubted = nil // it may listen again, on another socket
+	}
 	// Without the filter a worker is not seen to listen either.
 	unheard := m.blind && (s.noFilter || !s.releases[p.generation].Adopts())
 	if unheard {

@@ -43,6 +43,7 @@ type process struct {
 	reports  []adopt.Report
 	server   int           // the process that listens; 0 until it is known
 	attend   chan struct{} // ends the watch for it to wait for connections
+	doubted  *time.Timer   // when it is taken at its word all the same; nil before it listens
 	probing  func()        // ends the asking whether it is ready; nil before
 	quieting chan struct{} // ends the wait for it to have nothing under way; nil if there is none
 	answer   string        // what came instead the last time
@@ -160,6 +161,9 @@ func (p *process) stopAttending() {
 	if p.attend != nil {
 		close(p.attend)
 		p.attend = nil
+	}
+	if p.doubted != nil {
+		p.doubted.Stop()
 	}
 	if p.probing != nil {
 		p.probing()

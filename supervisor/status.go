@@ -135,17 +135,16 @@ func (s *Supervisor) publish(now time.Time) {
 	s.status.Store(st)
 }
 
-// loads is what the front knows of its workers, by id.
+// loads is what the front knows of its workers, by id. It holds until the next call.
 func (s *Supervisor) loads() map[uint64]front.WorkerStats {
 	if s.front == nil {
 		return nil
 	}
-	stats := s.front.Stats()
-	loads := make(map[uint64]front.WorkerStats, len(stats.Workers))
-	for _, l := range stats.Workers {
-		loads[l.ID] = l
+	clear(s.loaded)
+	for _, l := range s.front.Stats().Workers {
+		s.loaded[l.ID] = l
 	}
-	return loads
+	return s.loaded
 }
 
 // describe fills in one worker.

@@ -85,6 +85,8 @@ type Supervisor struct {
 	closed      bool                      // the front lets no new clients in
 	clientsGone chan struct{}             // closed when it has none left
 
+	loaded map[uint64]front.WorkerStats // see loads
+
 	noFilter   bool // the kernel refused the filter
 	warned     map[string]bool
 	cycles     map[policy.Trigger]int // done so far; replaced, never changed
@@ -119,7 +121,7 @@ func New(config Config, options Options) (*Supervisor, error) {
 		fleet:     policy.NewFleet(config.Workers, time.Now()),
 		processes: map[uint64]*process{}, leaders: map[int]uint64{},
 		sampler: procstats.NewSampler(procstats.Host), container: procstats.NewGroup(procstats.Host), measure: map[uint64]bool{}, warned: map[string]bool{},
-		opened: map[*listener.Socket]bool{}, learned: newLearned(),
+		opened: map[*listener.Socket]bool{}, learned: newLearned(), loaded: map[uint64]front.WorkerStats{},
 		cycles: noCycles(), lastCycles: map[int]*LastCycle{}, crashes: map[int]string{},
 	}
 	switch config.Accept {
@@ -201,12 +203,22 @@ func (s *Supervisor) loop() {
 		if at := s.wake(now); !at.IsZero() {
 			wake.Reset(time.Until(at))
 		}
+		s.await(wake)
+	}
+}
+
+// await returns when the fleet has changed or may need something else by now. A
+// look at memory changes nothing before it is over, which is a message of its own.
+func (s *Supervisor) await(wake *time.Timer) {
+	for {
 		select {
 		case m := <-s.messages:
 			s.hear(m)
+			return
+		case <-wake.C:
+			return
 		case <-s.samples.C:
 			s.sample()
-		case <-wake.C:
 		}
 	}
 }

@@ -20,6 +20,8 @@ type client struct {
 	mu    sync.Mutex
 	idle  bool
 	since time.Time
+
+	end time.Time // of its time to say nothing; for the lot
 }
 
 // note follows a connection through its states; it is a http.Server's ConnState.
@@ -78,7 +80,8 @@ func (c *clients) count() int {
 	return len(c.open)
 }
 
-// closeIdle closes those that have said nothing since a time, and not before began.
+// closeIdle ends those that have said nothing since a time, and not before began:
+// whoever waits for them finds the end, and closes them.
 func (c *clients) closeIdle(began, since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +90,7 @@ func (c *clients) closeIdle(began, since time.Time) {
 	}
 	for k := range c.open {
 		if k.silent(since) {
-			k.conn.Close()
+			_ = k.conn.(interface{ CloseRead() error }).CloseRead()
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Front struct {
 	retries  *budget
 	bodies   atomic.Int64 // bytes of request bodies that are held in memory
 	clients  clients
+	lot      lot
 	thrift   thrift
 	closing  atomic.Bool
 	lacked   atomic.Int64 // when Hooks.Short was last called, in nanoseconds since the epoch
@@ -58,6 +59,7 @@ func New(c Config, hooks Hooks) *Front {
 	if f.hooks.Refused == nil {
 		f.hooks.Refused = func(Answer) {}
 	}
+	f.lot.leave = f.unpark
 	f.dispatch.spent = hooks.Spent
 	if f.dispatch.spent == nil {
 		f.dispatch.spent = func(uint64) {}

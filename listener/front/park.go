@@ -11,9 +11,8 @@ import (
 
 // To net/http an idle connection is a goroutine with the stack that its last
 // request needed, and two buffers: some 20 KiB. One on which nothing was said
-// for a while is parked: net/http is told that it has ended, and a goroutine that
-// does nothing else waits for what the client says next. With that, net/http gets
-// it as a new one.
+// for a while is parked: net/http is told that it has ended, and gets it as a new
+// one as soon as the client says something.
 
 // parkAfter is how long a client says nothing before its connection is parked.
 // Parking and the way back cost about as much as half a request.
@@ -21,42 +20,43 @@ const parkAfter = time.Second
 
 // park keeps a connection that net/http takes for closed.
 func (f *Front) park(c *clientConn) {
+	k := c.client
 	c.mu.Lock()
-	end := c.read.asked
+	k.end = c.read.asked
 	c.mu.Unlock()
-	_ = c.Conn.SetReadDeadline(end)
-	go f.parked(c.client, end)
+	if f.lot.park(k) != nil {
+		f.serve(k) // for another second
+		return
+	}
 	f.thrift.parked()
 }
 
-// parked waits for a client to say something, until its time is over.
-func (f *Front) parked(k *client, end time.Time) {
-	if awaitBytes(k.conn) != nil {
-		f.clients.remove(k)
-		k.conn.Close()
+// unpark is for a client of the lot that has said something, or has left, or has
+// been silent for too long.
+func (f *Front) unpark(k *client, spoke bool) {
+	if spoke && incoming(k.conn) == something {
+		f.serve(k)
 		return
 	}
+	f.clients.remove(k)
+	k.conn.Close()
+}
+
+// serve gives a client's connection to net/http once more.
+func (f *Front) serve(k *client) {
 	k.turn(true) // as if it was accepted now
 	c := f.newClientConn(k.conn)
-	c.client, c.framing.state, c.read.armed = k, atRequest, end
+	c.client, c.framing.state = k, atRequest
 	_ = f.server.Serve(&single{c, false}) // it ends when that has been taken
 }
 
-// awaitBytes waits until there is something to read.
-func awaitBytes(conn net.Conn) error {
+// incoming looks at what a connection has to read.
+func incoming(conn net.Conn) (state peeked) {
 	raw, err := conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return err
+	if err != nil || raw.Control(func(fd uintptr) { state = peekAt(fd) }) != nil {
+		return ended
 	}
-	state := nothingYet
-	err = raw.Read(func(fd uintptr) bool {
-		state = peekAt(fd)
-		return state != nothingYet
-	})
-	if state == ended {
-		return net.ErrClosed
-	}
-	return err
+	return state
 }
 
 // single is a listener of one connection.
