@@ -11,7 +11,7 @@ import (
 func TestRollBySurge(t *testing.T) {
 	const workers, surge = 12, 4
 	hello := buildServer(t, "hello")
-	for _, accept := range []string{"front", "shared"} {
+	for _, accept := range []string{"front", "shared", "steered"} {
 		t.Run(accept, func(t *testing.T) {
 			p := start(t, []string{"-w", fmt.Sprint(workers), "--accept", accept, "--max-surge", fmt.Sprint(surge), "--", hello},
 				withEnv(fmt.Sprintf("PORT=%d", freePort(t)), "BOOT=200ms"))
