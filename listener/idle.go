@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	// closeWithin is how long CloseIdle takes at most. It looks every closeBetween
-	// meanwhile: a client that asks again at once leaves a tenth of a millisecond.
-	closeWithin  = 10 * time.Millisecond
+	// closeWithin is how long CloseIdle takes at most: what it has to see of a client
+	// that hardly pauses are two requests in a row. It looks every closeBetween
+	// meanwhile, since a client that asks again at once leaves a tenth of a
+	// millisecond, or so seldom that looking takes a fifth of the time.
+	closeWithin  = 150 * time.Millisecond
 	closeBetween = 100 * time.Microsecond
+	closeShare   = 4
 	// onePiece is within what time an answer goes out that has no pauses: many
 	// servers write its header first.
 	onePiece = time.Millisecond
@@ -30,7 +33,7 @@ type watched struct {
 // its input, as if the client had closed, and closes in its own way; a request that
 // came just before is still read. A connection is told 50 ms after its last answer.
 // That would never come for one whose client hardly pauses; so CloseIdle looks
-// closely, for up to 10 ms, and tells it right after an answer, when the next request
+// closely, for up to 150 ms, and tells it right after an answer, when the next request
 // is farthest: not before an answer in one piece and another request were seen on
 // it, since a server that answers in pieces may not go on after the end of its
 // input (Node does not). It fails where the kernel or a container does not let rota
@@ -56,7 +59,8 @@ func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 			return 0, err
 		}
 	}
-	for began := time.Now(); len(found) > 0 && time.Since(began) < closeWithin; time.Sleep(closeBetween) {
+	for began := time.Now(); len(found) > 0 && time.Since(began) < closeWithin; {
+		looked := time.Now()
 		for inode, w := range found {
 			over := w.look()
 			if !over {
@@ -69,6 +73,7 @@ func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 			delete(found, inode)
 			s.remember(inode, w.seen)
 		}
+		time.Sleep(max(closeBetween, closeShare*time.Since(looked)))
 	}
 	for inode, w := range found {
 		s.remember(inode, w.seen)

@@ -9,13 +9,13 @@ import (
 
 // A worker that is not steered to is looked at every few milliseconds at first,
 // since most finish in less. Each look asks the kernel for every connection, so
-// one that takes long is looked at less often: looking is asleep most of the time
-// that it takes, and takes a quarter of all.
+// one that takes long is looked at less often: looking, most of which is asleep,
+// takes half of the time.
 const (
 	quietSoon  = 3 * time.Millisecond
 	quietFirst = 100 * time.Millisecond // how long that is soon
 	quietLater = 20 * time.Millisecond
-	quietShare = 3
+	quietShare = 1
 )
 
 // quietLooks is how many looks in a row have to find nothing under way: one may
