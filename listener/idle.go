@@ -73,12 +73,19 @@ func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 			delete(found, inode)
 			s.remember(inode, w.seen)
 		}
-		time.Sleep(max(closeBetween, closeShare*time.Since(looked)))
+		rest(max(closeBetween, closeShare*time.Since(looked)))
 	}
 	for inode, w := range found {
 		s.remember(inode, w.seen)
 	}
 	return closed, nil
+}
+
+// rest sleeps as long as it is told. time.Sleep takes a millisecond at least where
+// nothing else is to be done, since it waits for the network meanwhile.
+func rest(d time.Duration) {
+	ts := unix.NsecToTimespec(d.Nanoseconds())
+	_ = unix.Nanosleep(&ts, nil) // a signal may end it early
 }
 
 func (s *Set) remember(inode uint32, e exchange) {
