@@ -31,7 +31,7 @@ type exchange struct {
 	// What only looks close together tell, see idle.go:
 	answered time.Time // when the last answer was seen to begin; zero if it was not
 	began    uint32    // what out was before it
-	whole    uint32    // segments of an answer that came in one piece before a request; 0 if none was seen
+	whole    uint32    // segments of an answer that came in one piece before a request; 0 if that is not known
 	told     time.Time // when CloseIdle ended it; zero if it did not
 }
 
@@ -82,6 +82,7 @@ func (c connection) since(before exchange, known bool, now time.Time) exchange {
 	e := exchange{in: c.info.Data_segs_in, out: c.info.Data_segs_out, at: now, told: before.told}
 	e.pending, e.sure = c.pending(before, known && before.sure)
 	if !known {
+		e.learn()
 		return e
 	}
 	asks, answers := e.in != before.in, e.out != before.out
@@ -96,7 +97,23 @@ func (c connection) since(before exchange, known bool, now time.Time) exchange {
 	case asks:
 		e.answered = time.Time{}
 	}
+	e.learn()
 	return e
+}
+
+// learn takes what a connection has carried as a sign of how long its answers are:
+// where requests that were answered, two at least, make a whole number of segments
+// for each, they are of so many.
+func (e *exchange) learn() {
+	if e.whole == 0 && e.even() {
+		e.whole = e.out / e.in
+	}
+}
+
+// even tells whether each of some requests seems to have had as much of an answer as
+// the others.
+func (e exchange) even() bool {
+	return !e.pending && e.in >= 2 && e.out >= e.in && e.out%e.in == 0
 }
 
 // pending tells whether a request waits for its answer, or may. Both times are in

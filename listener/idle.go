@@ -17,6 +17,9 @@ const (
 	closeWithin  = 150 * time.Millisecond
 	closeBetween = 100 * time.Microsecond
 	closeShare   = 4
+	// wholePatience is how long nothing must have followed an answer that is as long
+	// as all before it: two ticks of the kernel's clock, or more.
+	wholePatience = 8 * time.Millisecond
 	// onePiece is within what time an answer goes out that has no pauses: many
 	// servers write its header first.
 	onePiece = time.Millisecond
@@ -33,10 +36,10 @@ type watched struct {
 // its input, as if the client had closed, and closes in its own way; a request that
 // came just before is still read. A connection is told 50 ms after its last answer.
 // That would never come for one whose client hardly pauses; so CloseIdle looks
-// closely, for up to 150 ms, and tells it right after an answer, when the next request
-// is farthest: not before an answer in one piece and another request were seen on
-// it, since a server that answers in pieces may not go on after the end of its
-// input (Node does not). It fails where the kernel or a container does not let rota
+// closely, for up to 150 ms, and tells it as soon as an answer is whole, best right
+// after it, when the next request is farthest. How long an answer is, those before
+// on the connection tell: a server that answers in pieces may not go on after the
+// end of its input (Node does not). It fails where the kernel or a container does not let rota
 // reach another process's sockets (pidfd_getfd).
 func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 	candidates := map[uint32]exchange{}
@@ -103,7 +106,9 @@ func (w *watched) look() (over bool) {
 	}
 	now, before := time.Now(), w.seen
 	w.seen = connection{info: *info}.since(before, true, now)
-	if w.seen.pending || info.Notsent_bytes > 0 || !w.seen.ended(before, now) && milliseconds(info.Last_data_sent) < piecesPatience {
+	paused := milliseconds(info.Last_data_sent)
+	whole := w.seen.ended(before, now) || w.seen.even() && w.seen.out/w.seen.in == w.seen.whole && paused >= wholePatience
+	if w.seen.pending || info.Notsent_bytes > 0 || !whole && paused < piecesPatience {
 		return false
 	}
 	if unix.Shutdown(w.fd, unix.SHUT_RD) == nil {
@@ -112,8 +117,8 @@ func (w *watched) look() (over bool) {
 	return true
 }
 
-// ended tells whether an answer has just gone out whole, as far as the one before it
-// can tell: it is as long as that, or nothing followed at the next look.
+// ended tells whether an answer has just gone out whole, as far as those before it
+// can tell: it is as long as them, or nothing followed at the next look.
 func (e exchange) ended(before exchange, now time.Time) bool {
 	if e.whole == 0 || e.answered.IsZero() || now.Sub(e.answered) >= onePiece {
 		return false

@@ -8,14 +8,13 @@ import (
 )
 
 // A worker that is not steered to is looked at every few milliseconds at first,
-// since most finish in less. Each look asks the kernel for every connection, so
-// one that takes long is looked at less often: looking, most of which is asleep,
-// takes half of the time.
+// since most finish in less. Each look asks the kernel for every connection, which
+// is to take a tenth of the time at most.
 const (
 	quietSoon  = 3 * time.Millisecond
 	quietFirst = 100 * time.Millisecond // how long that is soon
 	quietLater = 20 * time.Millisecond
-	quietShare = 1
+	quietShare = 10
 )
 
 // quietLooks is how many looks in a row have to find nothing under way: one may
@@ -32,12 +31,11 @@ func (s *Supervisor) whenQuiet(p *process, then func()) {
 	q := &quiet{sockets: s.sockets, id: p.id, leader: p.pid}
 	go func() {
 		for began := time.Now(); ; {
-			looked := time.Now()
 			if q.look() {
 				break
 			}
 			pause := quietSoon
-			if looked.Sub(began) > quietFirst {
+			if time.Since(began) > quietFirst {
 				pause = quietLater
 			}
 			select {
@@ -45,7 +43,7 @@ func (s *Supervisor) whenQuiet(p *process, then func()) {
 				return
 			case <-s.done:
 				return
-			case <-time.After(max(pause, quietShare*time.Since(looked))):
+			case <-time.After(max(pause, quietShare*q.took)):
 			}
 		}
 		s.post(asked{func() {
@@ -71,7 +69,8 @@ type quiet struct {
 	id      uint64
 	leader  int
 	settled bool
-	still   int // looks in a row that found nothing under way
+	still   int           // looks in a row that found nothing under way
+	took    time.Duration // to ask the kernel, the last time
 }
 
 // look looks once, and reports true if the worker has nothing under way. Kept
@@ -90,7 +89,9 @@ func (q *quiet) look() bool {
 	closed, busy := 0, 0
 	if err == nil {
 		closed, _ = q.sockets.CloseIdle(pids) // where it cannot be had, they are waited for
+		asked := time.Now()
 		busy, err = q.sockets.Busy(pids)
+		q.took = time.Since(asked)
 	}
 	if err != nil || closed+busy > 0 {
 		q.still = 0
