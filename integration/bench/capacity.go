@@ -24,7 +24,7 @@ const (
 	capacityBoot = 3 * time.Second
 	// capacityApart is between the rolls of two contenders, so that what they compute
 	// as they start does not come at one time.
-	capacityApart = 300 * time.Millisecond
+	capacityApart = 200 * time.Millisecond
 	// capacityAfter is for how long a roll's load goes on after it, to see what waits.
 	capacityAfter = time.Second
 	// capacityMost is the longest that a roll may take.
@@ -46,30 +46,34 @@ func capacityEntries() []*entry {
 }
 
 func askCapacity(b *bench) (*answer, error) {
-	rest := 8 * time.Second
-	if b.quick {
-		rest = 4 * time.Second
-	}
-	entries, missing := b.installed(capacityEntries())
+	const rest = 4 * time.Second
+	var every []*entry
+	var missing []string
+	shares := map[*entry]int{} // the index of an entry's share
 	tables := make([]*sheet, len(capacityShares))
 	for i := range tables {
+		var entries []*entry
+		entries, missing = b.installed(capacityEntries())
 		tables[i] = newSheet("", column{"p99 at rest, ms", 0}, column{"p99 during the roll, ms", 0}, column{"ratio", 2},
 			column{"lost", 0}, column{"roll took s", 1})
 		for _, e := range entries {
 			tables[i].row(e.name())
+			shares[e] = i
 		}
+		every = append(every, entries...)
 	}
 	var busyness []float64
-	err := b.all(entries, 0, func(running []*entry) error {
+	err := b.all(every, 0, func(running []*entry) error {
 		for round := range b.rounds {
-			for i, share := range capacityShares {
-				b.say("round %d of %d, %d %% of the capacity", round+1, b.rounds, share)
-				meanwhile := busy()
-				b.rollAll(running, float64(share)/100*heldRate, rest, tables[i])
-				busyness = append(busyness, meanwhile())
-				if b.ctx.Err() != nil {
-					return b.ctx.Err()
-				}
+			b.say("round %d of %d", round+1, b.rounds)
+			meanwhile := busy()
+			b.rollAll(running, rest, func(e *entry) (float64, *sheet) {
+				i := shares[e]
+				return float64(capacityShares[i]) / 100 * heldRate, tables[i]
+			})
+			busyness = append(busyness, meanwhile())
+			if b.ctx.Err() != nil {
+				return b.ctx.Err()
 			}
 		}
 		return nil
@@ -79,7 +83,7 @@ func askCapacity(b *bench) (*answer, error) {
 	}
 	a := &answer{missing: missing, how: fmt.Sprintf("%d workers that need %v to start and hold %d requests at once, each for %v: %d requests a second are their capacity. "+
 		"They come evenly, whoever waits, half of them on new connections and half on kept ones: for %v at rest, then from the beginning of a roll until %v after it is done. "+
-		"All rows at the same time, %d times; the ratio is that of each time. The cores were busy for %s %% of the time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds, figure(busyness, 0))}
+		"All rows of both tables at the same time, %d times; the ratio is that of each time. The cores were busy for %s %% of the time.", heldWorkers, capacityBoot, heldAtOnce, heldFor, int(heldRate), rest, capacityAfter, b.rounds, figure(busyness, 0))}
 	for i, share := range capacityShares {
 		t := tables[i].table()
 		t.title = fmt.Sprintf("At %d %% of the capacity", share)
@@ -88,13 +92,15 @@ func askCapacity(b *bench) (*answer, error) {
 	return a, nil
 }
 
-// rollAll loads all entries, at rest and while each replaces its workers.
-func (b *bench) rollAll(entries []*entry, rate float64, rest time.Duration, s *sheet) {
+// rollAll loads all entries, each at its own rate, at rest and while it replaces its
+// workers.
+func (b *bench) rollAll(entries []*entry, rest time.Duration, of func(*entry) (rate float64, s *sheet)) {
 	turn := map[*entry]int{}
 	for i, e := range entries {
 		turn[e] = i
 	}
 	_ = together(entries, func(e *entry) error {
+		rate, s := of(e)
 		if err := b.pause(time.Duration(turn[e]) * capacityApart); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ type entry struct {
 	want
 	row        string // its name in the table; that of the contender if empty
 	stays      bool   // a connection stays with the worker that has accepted it
+	ours       bool   // it is rota
 	controlled bool   // beside it runs another one without what makes it suffer
 
 	pool  *pool

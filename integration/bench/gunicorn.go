@@ -23,13 +23,11 @@ func gunicornHUP() contender { return gunicorn{kind: "HUP"}.contender() }
 // daemons only; gunicorn takes no notice of it in the foreground.
 func gunicornUSR2() contender { return gunicorn{kind: "USR2"}.contender() }
 
-func gunicornSyncHUP() contender  { return gunicorn{true, "HUP"}.contender() }
-func gunicornSyncUSR2() contender { return gunicorn{true, "USR2"}.contender() }
+func gunicornSyncHUP() contender { return gunicorn{true, "HUP"}.contender() }
 
 // gunicornMaxRequests is what Settings, max_requests offers against leaks, with the
 // jitter that max_requests_jitter advises against all workers going at once.
-func gunicornMaxRequests() contender     { return gunicorn{kind: "max-requests"}.contender() }
-func gunicornSyncMaxRequests() contender { return gunicorn{true, "max-requests"}.contender() }
+func gunicornMaxRequests() contender { return gunicorn{kind: "max-requests"}.contender() }
 
 func (g gunicorn) contender() contender {
 	worker := "gthread"
@@ -54,11 +52,6 @@ func (g gunicorn) start(b *bench, w want) (*pool, error) {
 	processes := w.workers
 	if g.sync {
 		processes = w.single()
-		if w.limit > 0 && w.workers > 1 {
-			// Each has about 9 MiB of its own beside what leaks. As they go one by one, a
-			// fifth more than one of the workers holds is enough.
-			processes = min(processes, max(w.atOnce, 1)*5/4)
-		}
 		argv = append(argv, "--worker-class", "sync")
 	} else {
 		argv = append(argv, "--worker-class", "gthread", "--threads", fmt.Sprint(max(w.atOnce, 1)))

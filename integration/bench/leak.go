@@ -48,6 +48,9 @@ func leakEntries() []*entry {
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}
+	for _, e := range entries {
+		e.ours = true
+	}
 	return append(entries, leakPeers(limited)...)
 }
 
@@ -61,15 +64,16 @@ func askLeak(b *bench) (*answer, error) {
 	every, controls := entries, map[*entry]*entry{}
 	for _, e := range entries {
 		if e.controlled {
-			controls[e] = &entry{contender: e.contender, want: e.want, row: e.name() + ", without a leak"}
+			controls[e] = &entry{contender: e.contender, want: e.want, ours: e.ours, row: e.name() + ", without a leak"}
 			every = append(every, controls[e])
 		}
 	}
 	s := leakSheet(entries)
 	var busyness []float64
-	for round := range b.rounds {
-		b.say("round %d of %d", round+1, b.rounds)
-		err := b.all(every, leakRoom, func(running []*entry) error {
+	for turn := range 2 * b.rounds {
+		b.say("round %d of %d", turn/2+1, b.rounds)
+		half := slices.DeleteFunc(slices.Clone(every), func(e *entry) bool { return e.ours == (turn%2 == 1) })
+		err := b.all(half, leakRoom, func(running []*entry) error {
 			ctx, cancel := context.WithTimeout(b.ctx, span)
 			defer cancel()
 			meanwhile := busy()
@@ -81,8 +85,8 @@ func askLeak(b *bench) (*answer, error) {
 				return leak(ctx, e, path)
 			})
 			busyness = append(busyness, meanwhile())
-			for _, e := range entries {
-				if r, ok := results[e]; ok {
+			for _, e := range running {
+				if r, ok := results[e]; ok && slices.Contains(entries, e) {
 					b.say("%s: %v", e.name(), r.load)
 					r.note(s, e.name(), results[controls[e]])
 				}
@@ -94,7 +98,7 @@ func askLeak(b *bench) (*answer, error) {
 		}
 	}
 	how := fmt.Sprintf("%d requests a second for %v, each held for %s s and leaking 1 MiB, into a container of %d MiB with %d workers that can each hold %d at once: "+
-		"full every ten seconds. All rows at the same time, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
+		"full every ten seconds. rota's rows at the same time and then those of the others, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
 		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 within %v at the first try. "+
 		"The cores were busy for %s %% of the time.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness, 0))
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil

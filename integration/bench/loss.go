@@ -55,7 +55,7 @@ func lossEntries(quick bool) []*entry {
 }
 
 func askLoss(b *bench) (*answer, error) {
-	rolls := 3
+	rolls := 2
 	if b.quick {
 		rolls = 1
 	}

@@ -37,10 +37,7 @@ func overloadEntries() []*entry {
 }
 
 func askOverload(b *bench) (*answer, error) {
-	span, after := 10*time.Second, 15*time.Second
-	if b.quick {
-		span, after = 5*time.Second, 8*time.Second
-	}
+	const span, after = 5 * time.Second, 8 * time.Second
 	entries, missing := b.installed(overloadEntries())
 	s := newSheet("", column{"good a second", 1}, column{"of capacity", 2}, column{"p50 ms", 0}, column{"p99 ms", 0},
 		column{"refused", 0}, column{"p99 of refusal, ms", 0}, column{"late", 0}, column{"lost", 0}, column{"well again after s", 1})

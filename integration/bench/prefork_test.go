@@ -17,7 +17,7 @@ import (
 // that are not installed are left out, in CI too: it is not there to test others.
 func TestPrefork(t *testing.T) {
 	for _, c := range []contender{
-		gunicornHUP(), gunicornUSR2(), gunicornSyncHUP(), gunicornSyncUSR2(), uwsgiReload(), uwsgiChain(), pumaPhased(), pumaHot(), unicornHUP(), unicornUSR2(),
+		gunicornHUP(), gunicornUSR2(), gunicornSyncHUP(), uwsgiReload(), uwsgiChain(), pumaPhased(), pumaHot(), unicornHUP(), unicornUSR2(),
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +46,7 @@ var plain = http.Client{Timeout: patience, Transport: &http.Transport{DisableKee
 // until one is replaced.
 func TestPreforkLimit(t *testing.T) {
 	for _, c := range []contender{
-		gunicornMaxRequests(), gunicornSyncMaxRequests(), uwsgiReloadOnRSS(), pumaWorkerKiller(), unicornWorkerKiller(),
+		gunicornMaxRequests(), uwsgiReloadOnRSS(), pumaWorkerKiller(), unicornWorkerKiller(),
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -7,7 +7,7 @@ import (
 
 // standby is what supervisors take while their workers have nothing to do.
 func (b *bench) standby() ([]table, []string, error) {
-	counts, looks, span, settle := []int{2, 8, 100, 500}, 5, 6*time.Second, 10*time.Second
+	counts, looks, span, settle := []int{2, 8, 100, 500}, 5, 5*time.Second, 5*time.Second
 	if b.quick {
 		counts, looks, span, settle = counts[:2], 2, 2*time.Second, time.Second
 	}

@@ -29,7 +29,7 @@ func throughputEntries(env []string) []*entry {
 }
 
 func (b *bench) throughput() (tables []table, missing []string, err error) {
-	pairs, span := 24, 450*time.Millisecond
+	pairs, span := 16, 400*time.Millisecond
 	if b.quick {
 		pairs, span = 3, 200*time.Millisecond
 	}
