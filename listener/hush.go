@@ -58,14 +58,5 @@ const (
 )
 
 func hush(fd int) error {
-	raw, err := bpf.Assemble(silence)
-	if err != nil {
-		return err
-	}
-	filter := make([]unix.SockFilter, len(raw))
-	for i, r := range raw {
-		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
-	}
-	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	return setProgram(fd, unix.SO_ATTACH_FILTER, silence)
 }

@@ -91,6 +91,11 @@ func attachProgram(fd int, p []bpf.Instruction) error {
 	if len(p) == 0 || len(p) > mostInstructions {
 		return unix.EINVAL
 	}
+	return setProgram(fd, unix.SO_ATTACH_REUSEPORT_CBPF, p)
+}
+
+// setProgram gives a socket a program as an option.
+func setProgram(fd, option int, p []bpf.Instruction) error {
 	raw, err := bpf.Assemble(p)
 	if err != nil {
 		return err
@@ -99,6 +104,6 @@ func attachProgram(fd int, p []bpf.Instruction) error {
 	for i, r := range raw {
 		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
-	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, option,
 		&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
 }

@@ -49,6 +49,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "questions to ask, separated by commas: "+names())
 	flag.StringVar(&o.rows, "rows", "", "regular expression: only rows with such names, where they are contenders")
 	flag.StringVar(&o.out, "o", "", "file to write the tables to, beside standard output")
+	flag.StringVar(&o.into, "into", "", "files, separated by commas, with places for the tables, see insert.go")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -58,9 +59,9 @@ func main() {
 
 // options are what is asked of the bench.
 type options struct {
-	quick           bool
-	runs            int
-	only, rows, out string
+	quick                 bool
+	runs                  int
+	only, rows, out, into string
 }
 
 func run(o options) error {
@@ -83,8 +84,9 @@ func run(o options) error {
 	w := io.MultiWriter(os.Stdout, &page)
 	fmt.Fprintf(w, "%s\n\n", machine())
 	var failed []error
+	texts := map[string]string{"machine": machine() + "\n"}
 	for _, q := range chosen {
-		if err := b.ask(q, w); err != nil {
+		if err := b.ask(q, w, texts); err != nil {
 			b.say("%v", err)
 			failed = append(failed, err) // the others are asked all the same
 		}
@@ -92,15 +94,20 @@ func run(o options) error {
 			return errors.New("it was stopped before its end")
 		}
 	}
-	fmt.Fprintf(w, "%s\n", b.versions())
+	texts["versions"] = b.versions() + "\n"
+	fmt.Fprint(w, texts["versions"])
+	for path := range strings.FieldsFuncSeq(o.into, func(r rune) bool { return r == ',' }) {
+		failed = append(failed, insert(path, texts))
+	}
 	if o.out != "" {
 		failed = append(failed, os.WriteFile(o.out, []byte(page.String()), 0o644))
 	}
 	return errors.Join(failed...)
 }
 
-// ask prints the answer to a question, and leaves no process of it.
-func (b *bench) ask(q question, w io.Writer) error {
+// ask prints the answer to a question, and leaves no process of it. Its tables are
+// added to texts, by their titles.
+func (b *bench) ask(q question, w io.Writer, texts map[string]string) error {
 	began := time.Now()
 	b.say("%s", q.title)
 	b.unstarted = nil
@@ -111,6 +118,14 @@ func (b *bench) ask(q question, w io.Writer) error {
 	}
 	a.took, a.missing = time.Since(began), append(a.missing, b.unstarted...)
 	a.print(w, q.title)
+	texts[q.title+": how"] = a.how + "\n"
+	for _, t := range a.tables {
+		title := t.title
+		if title == "" {
+			title = q.title
+		}
+		texts[title], texts[title+": how"] = t.markdown(), texts[title+": how"]+t.how+"\n"
+	}
 	return nil
 }
 

@@ -40,26 +40,11 @@ func startNodeCluster(b *bench, w want) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	workers := func() []int { return children(p.Process.Pid) }
-	err = p.answers(addr)
-	if err == nil {
-		err = until(b.ctx, "the workers of node:cluster", func() bool { return len(workers()) == w.workers })
-	}
-	if err != nil {
-		p.end(syscall.SIGTERM)
-		return nil, err
-	}
-	return &pool{
-		addr:        addr,
-		supervisors: func() []int { return []int{p.Process.Pid} },
-		workers:     workers,
-		roll: func(ctx context.Context) error {
-			old := workers()
-			if err := p.Process.Signal(syscall.SIGHUP); err != nil {
-				return fmt.Errorf("cannot signal the primary of node:cluster: %w", err)
-			}
-			return replaced(ctx, old, workers)
-		},
-		stop: func() { p.end(syscall.SIGTERM) },
-	}, nil
+	return b.master(p, addr, w.workers, func(ctx context.Context) error {
+		old := p.workers()
+		if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+			return fmt.Errorf("cannot signal the primary of node:cluster: %w", err)
+		}
+		return replaced(ctx, old, p.workers)
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 )
 
 // npmFolder is where integration/bench/install has npm put PM2.
@@ -100,28 +99,13 @@ func startPM2(b *bench, w want, more []string) (*pool, error) {
 		return nil, err
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	workers := func() []int { return children(p.Process.Pid) }
-	err = p.answers(addr)
-	if err == nil {
-		err = until(b.ctx, "PM2's workers", func() bool { return len(workers()) == w.workers })
-	}
-	if err != nil {
-		p.end(syscall.SIGTERM)
-		return nil, err
-	}
-	return &pool{
-		addr:        addr,
-		supervisors: func() []int { return []int{p.Process.Pid} },
-		workers:     workers,
-		roll: func(ctx context.Context) error {
-			old := workers()
-			cmd := exec.CommandContext(ctx, npmProgram("pm2"), "reload", "app")
-			cmd.Env = append(os.Environ(), b.mark, home)
-			if text, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("cannot reload with PM2: %w: %s", err, text)
-			}
-			return replaced(ctx, old, workers)
-		},
-		stop: func() { p.end(syscall.SIGTERM) },
-	}, nil
+	return b.master(p, addr, w.workers, func(ctx context.Context) error {
+		old := p.workers()
+		cmd := exec.CommandContext(ctx, npmProgram("pm2"), "reload", "app")
+		cmd.Env = append(os.Environ(), b.mark, home)
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("cannot reload with PM2: %w: %s", err, text)
+		}
+		return replaced(ctx, old, p.workers)
+	})
 }

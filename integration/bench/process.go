@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -93,4 +94,28 @@ func (p *process) answers(addr string) error {
 		}
 	}
 	return fmt.Errorf("%s does not answer at %s: %s", p.Path, addr, p.said())
+}
+
+// workers are the processes that a master has started.
+func (p *process) workers() []int { return children(p.Process.Pid) }
+
+// master is the pool of a process that starts so many workers, once it has and
+// answers, or else ends it.
+func (b *bench) master(p *process, addr string, workers int, roll func(context.Context) error) (*pool, error) {
+	stop := func() { p.end(syscall.SIGTERM) }
+	err := p.answers(addr)
+	if err == nil {
+		err = until(b.ctx, "the workers of "+filepath.Base(p.Path), func() bool { return len(p.workers()) == workers })
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return &pool{
+		addr:        addr,
+		supervisors: func() []int { return []int{p.Process.Pid} },
+		workers:     p.workers,
+		roll:        roll,
+		stop:        stop,
+	}, nil
 }

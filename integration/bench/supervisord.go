@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 )
 
 // supervisord is Supervisor with a socket that it holds for all copies of a program,
@@ -71,29 +70,14 @@ redirect_stderr=true
 	if err != nil {
 		return nil, err
 	}
-	workers := func() []int { return children(p.Process.Pid) }
-	err = p.answers(addr)
-	if err == nil {
-		err = until(b.ctx, "supervisord's programs", func() bool { return len(workers()) == w.workers })
-	}
-	if err != nil {
-		p.end(syscall.SIGTERM)
-		return nil, err
-	}
-	return &pool{
-		addr:        addr,
-		supervisors: func() []int { return []int{p.Process.Pid} },
-		workers:     workers,
-		roll: func(ctx context.Context) error {
-			for i := range w.workers {
-				cmd := exec.CommandContext(ctx, "supervisorctl", "-c", conf, "restart", fmt.Sprintf("web:%d", i))
-				cmd.Env = append(os.Environ(), b.mark)
-				if text, err := cmd.CombinedOutput(); err != nil {
-					return fmt.Errorf("cannot restart with supervisorctl: %w: %s", err, text)
-				}
+	return b.master(p, addr, w.workers, func(ctx context.Context) error {
+		for i := range w.workers {
+			cmd := exec.CommandContext(ctx, "supervisorctl", "-c", conf, "restart", fmt.Sprintf("web:%d", i))
+			cmd.Env = append(os.Environ(), b.mark)
+			if text, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("cannot restart with supervisorctl: %w: %s", err, text)
 			}
-			return nil
-		},
-		stop: func() { p.end(syscall.SIGTERM) },
-	}, nil
+		}
+		return nil
+	})
 }
