@@ -19,7 +19,7 @@ __start_rota
 printf '%s\n' "${COMPREPLY[@]}"`
 	line := strings.NewReplacer(" = ", "=", " : ", " :").Replace(strings.Join(words, " "))
 	cmd := exec.Command(bash, append([]string{"--norc", "-c", script, "bash"}, words...)...)
-	cmd.Env = append(os.Environ(), "rota="+binary, "line="+line, "ROTA_CONTROL="+socket, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "rota="+binary, "line="+line, "ROTA_CONTROL="+socket, "PATH="+filepath.Dir(binary)) // other programs may begin alike
 	var failed strings.Builder
 	cmd.Stderr = &failed
 	text, err := cmd.Output()
@@ -39,7 +39,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"rota", "compl"}, "completion"},
 		{[]string{"rota", "completion", ""}, "bash zsh fish"},
 		{[]string{"rota", "--log-l"}, "--log-level"},
-		{[]string{"rota", "--accept", "s"}, "shared"},
+		{[]string{"rota", "--accept", "s"}, "shared steered"},
 		{[]string{"rota", "--accept", "=", "f"}, "front"},
 		{[]string{"rota", "-l", ":", "80", "--log-format", "j"}, "json"},
 		{[]string{"rota", "--handoff", "port,i"}, `port\,inherit`},

@@ -102,8 +102,8 @@ func (c connection) since(before exchange, known bool, now time.Time) exchange {
 }
 
 // learn takes what a connection has carried as a sign of how long its answers are:
-// where requests that were answered, two at least, make a whole number of segments
-// for each, they are of so many.
+// where many segments were asked with, and a whole number of them answered each, a
+// request is one of the former, and an answer so many of the latter.
 func (e *exchange) learn() {
 	if e.whole == 0 && e.even() {
 		e.whole = e.out / e.in
@@ -113,7 +113,8 @@ func (e *exchange) learn() {
 // even tells whether each of some requests seems to have had as much of an answer as
 // the others.
 func (e exchange) even() bool {
-	return !e.pending && e.in >= 2 && e.out >= e.in && e.out%e.in == 0
+	const many = 8 // some clients send a header and its body apart
+	return !e.pending && e.in >= many && e.out >= e.in && e.out%e.in == 0
 }
 
 // pending tells whether a request waits for its answer, or may. Both times are in

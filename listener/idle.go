@@ -16,7 +16,10 @@ const (
 	// millisecond, or so seldom that looking takes a fifth of the time.
 	closeWithin  = 150 * time.Millisecond
 	closeBetween = 100 * time.Microsecond
-	closeShare   = 4
+	// closeAtOnce is how many connections it looks at, of each of which rota has a
+	// descriptor meanwhile. The others have their turn when those are closed.
+	closeAtOnce = 256
+	closeShare  = 4
 	// wholePatience is how long nothing must have followed an answer that is as long
 	// as all before it: two ticks of the kernel's clock, or more.
 	wholePatience = 8 * time.Millisecond
@@ -139,6 +142,9 @@ func reach(pid int, wanted map[uint32]exchange, found map[uint32]*watched) error
 		inode := uint32(SocketInode(dir + "/" + e.Name()))
 		if _, ok := wanted[inode]; !ok || found[inode] != nil {
 			continue
+		}
+		if len(found) >= closeAtOnce {
+			return nil
 		}
 		fd, err := strconv.Atoi(e.Name())
 		if err != nil {

@@ -202,7 +202,13 @@ func (s *Set) Release(user uint64) {
 	defer s.mu.Unlock()
 	s.drop(user)
 	if s.steering != nil {
+		for _, h := range s.steering.sockets(user) {
+			delete(h.users, user)
+		}
 		s.steering.leave(user)
+	}
+	for _, h := range s.served() {
+		delete(h.users, user)
 	}
 	first := len(s.served())
 	s.sockets = append(s.sockets[:first:first], slices.DeleteFunc(slices.Clone(s.sockets[first:]), func(h *Socket) bool {

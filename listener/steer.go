@@ -34,8 +34,8 @@ func (st *steering) standing(s *seat) standing {
 
 // Steer says which workers get new connections from now on, in proportion to
 // their weights (1 to 1000). With none of them, those that are starting do, so that
-// clients wait for whoever is ready first; with none of those either, seats that
-// nobody has, from which the next worker takes them. Who was steered to once and is
+// clients wait for whoever is ready first; with none of those either, the seat
+// that the next worker gets. Who was steered to once and is
 // not any more gets none. It may be called as often as one likes: what did not
 // change is not done again.
 func (s *Set) Steer(weights map[uint64]int) error {
@@ -70,12 +70,14 @@ func (st *steering) apply(g *group) error {
 		return nil
 	}
 	g.refresh()
-	best := st.best(g)
-	if best == leaving && len(g.order) > 0 && st.open(g, st.free()) == nil {
-		// Else new connections would go to a worker that is about to end.
-		best = vacant
+	best, only := st.best(g), -1
+	if best >= vacant && len(g.order) > 0 {
+		// The seat that the next worker gets, and not one that is about to be left.
+		if next := st.free(); st.open(g, next) == nil {
+			best, only = vacant, next
+		}
 	}
-	weights := st.weigh(g, best)
+	weights := st.weigh(g, best, only)
 	if len(weights) == 0 || slices.Equal(weights, g.attached) {
 		return nil
 	}
@@ -99,13 +101,13 @@ func (st *steering) best(g *group) standing {
 }
 
 // weigh is what each socket of a group is to weigh, by index, up to the last one
-// that weighs anything.
-func (st *steering) weigh(g *group, best standing) []int {
+// that weighs anything: all seats of a standing do, or only one of them.
+func (st *steering) weigh(g *group, best standing, only int) []int {
 	weights := make([]int, len(g.order))
 	last := 0
 	for i, seat := range st.seats {
 		index := slices.Index(g.order, g.at(i))
-		if index < 0 || st.standing(seat) != best {
+		if index < 0 || st.standing(seat) != best || only >= 0 && i != only {
 			continue
 		}
 		weights[index] = 1

@@ -68,7 +68,6 @@ type quiet struct {
 	sockets *listener.Set
 	id      uint64
 	leader  int
-	settled bool
 	still   int           // looks in a row that found nothing under way
 	took    time.Duration // to ask the kernel, the last time
 }
@@ -77,10 +76,9 @@ type quiet struct {
 // connections are closed between two requests, or a client that never pauses
 // would be as good as one that is served for ever.
 func (q *quiet) look() bool {
-	if !q.settled {
-		if q.settled = q.sockets.Settled(q.id); !q.settled {
-			return false
-		}
+	if !q.sockets.Settled(q.id) {
+		q.still = 0
+		return false
 	}
 	pids, err := procstats.Host.Tree(q.leader)
 	if err != nil { // it has gone; what it left behind may have not

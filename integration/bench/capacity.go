@@ -101,18 +101,21 @@ func (b *bench) rollAll(entries []*entry, rest time.Duration, of func(*entry) (r
 	}
 	_ = together(entries, func(e *entry) error {
 		rate, s := of(e)
-		if err := b.pause(time.Duration(turn[e]) * capacityApart); err != nil {
-			return err
-		}
+		// All rest at the same time; then their rolls begin one after another.
 		ctx, cancel := context.WithTimeout(b.ctx, rest)
 		defer cancel()
 		resting := e.arrive(ctx, heldPath, rate)
+		if err := b.pause(time.Duration(turn[e]) * capacityApart); err != nil {
+			return err
+		}
 		rolling, took, err := b.rollUnder(e, rate)
 		b.say("%s: at rest %v; roll of %.1f s %v %v", e.name(), resting, took.Seconds(), rolling, err)
 		before, during := resting.Quantile(200, 0.99), rolling.Quantile(200, 0.99)
-		s.put(e.name(), "p99 at rest, ms", ms(before))
-		s.put(e.name(), "p99 during the roll, ms", ms(during))
-		s.put(e.name(), "ratio", during.Seconds()/before.Seconds())
+		if before > 0 && during > 0 {
+			s.put(e.name(), "p99 at rest, ms", ms(before))
+			s.put(e.name(), "p99 during the roll, ms", ms(during))
+			s.put(e.name(), "ratio", during.Seconds()/before.Seconds())
+		}
 		s.put(e.name(), "lost", float64(lost(resting)+lost(rolling)))
 		if err == nil {
 			s.put(e.name(), "roll took s", took.Seconds())

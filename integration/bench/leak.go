@@ -69,7 +69,7 @@ func askLeak(b *bench) (*answer, error) {
 		}
 	}
 	s := leakSheet(entries)
-	var busyness []float64
+	var busyness [2][]float64 // of rota's rows, and of the others'
 	for turn := range 2 * b.rounds {
 		b.say("round %d of %d", turn/2+1, b.rounds)
 		half := slices.DeleteFunc(slices.Clone(every), func(e *entry) bool { return e.ours == (turn%2 == 1) })
@@ -84,7 +84,7 @@ func askLeak(b *bench) (*answer, error) {
 				}
 				return leak(ctx, e, path)
 			})
-			busyness = append(busyness, meanwhile())
+			busyness[turn%2] = append(busyness[turn%2], meanwhile())
 			for _, e := range running {
 				if r, ok := results[e]; ok && slices.Contains(entries, e) {
 					b.say("%s: %v", e.name(), r.load)
@@ -100,7 +100,7 @@ func askLeak(b *bench) (*answer, error) {
 	how := fmt.Sprintf("%d requests a second for %v, each held for %s s and leaking 1 MiB, into a container of %d MiB with %d workers that can each hold %d at once: "+
 		"full every ten seconds. rota's rows at the same time and then those of the others, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
 		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 within %v at the first try. "+
-		"The cores were busy for %s %% of the time.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness, 0))
+		"The cores were busy for %s %% of the time with rota's rows, and for %s %% with the others'.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness[0], 0), figure(busyness[1], 0))
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil
 }
 

@@ -44,6 +44,8 @@ func (b *bench) uses(c contender) {
 
 // versions are those of all tools that took part.
 func (b *bench) versions() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var all []string
 	for _, t := range b.tools {
 		out, _ := exec.Command(t.argv[0], t.argv[1:]...).CombinedOutput()

@@ -73,7 +73,7 @@ func run(o options) error {
 	if err != nil {
 		return fmt.Errorf("-rows: %w", err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	b, err := newBench(ctx, o, wanted)
 	if err != nil {
@@ -90,19 +90,29 @@ func run(o options) error {
 			b.say("%v", err)
 			failed = append(failed, err) // the others are asked all the same
 		}
+		texts["versions"] = b.versions() + "\n"
+		for path := range strings.FieldsFuncSeq(o.into, func(r rune) bool { return r == ',' }) {
+			failed = append(failed, insert(path, texts))
+		}
 		if ctx.Err() != nil {
 			return errors.New("it was stopped before its end")
 		}
 	}
-	texts["versions"] = b.versions() + "\n"
 	fmt.Fprint(w, texts["versions"])
-	for path := range strings.FieldsFuncSeq(o.into, func(r rune) bool { return r == ',' }) {
-		failed = append(failed, insert(path, texts))
-	}
 	if o.out != "" {
 		failed = append(failed, os.WriteFile(o.out, []byte(page.String()), 0o644))
 	}
 	return errors.Join(failed...)
+}
+
+// endings are the signals that end the bench. It does not leave its servers behind
+// when its terminal goes, unless it was told to stay then.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // ask prints the answer to a question, and leaves no process of it. Its tables are

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,7 +85,11 @@ func (b *bench) startRota(w want, flags []string) (*pool, error) {
 	}
 	r := &runningRota{b, p, control}
 	stop := func() { p.end(syscall.SIGTERM) }
-	if err := errors.Join(p.answers(addr), r.complete()); err != nil {
+	err = p.answers(addr)
+	if err == nil {
+		err = r.complete()
+	}
+	if err != nil {
 		stop()
 		return nil, err
 	}

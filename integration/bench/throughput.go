@@ -62,7 +62,7 @@ func (b *bench) throughput() (tables []table, missing []string, err error) {
 		t.title = kind.title
 		tables = append(tables, t)
 	}
-	tables[0].how = fmt.Sprintf("2 workers and %d clients, on the same cores. Turns of %v for each row and each kind of connection, %d of each, in alternating order; \"of bare\" is the ratio of neighbours. "+
+	tables[0].how = fmt.Sprintf("2 workers and %d clients, on the same cores. Turns of %v for each row and each kind of connection, %d of each, in alternating order; \"of bare\" is the ratio within a pass through all rows. "+
 		"Kept connections are made anew for each turn, and where a connection stays with its worker each worker gets as many of them: else it would be compared how evenly the kernel happens to spread them. "+
 		"CPU is what workers and whatever is before them take for a request, without the clients.", throughputClients, span, pairs)
 	return tables, missing, nil

@@ -89,7 +89,7 @@ func (c *clients) closeIdle(began, since time.Time) {
 		return
 	}
 	for k := range c.open {
-		if k.silent(since) {
+		if k.silent(since) && incoming(k.conn) != something {
 			_ = k.conn.(interface{ CloseRead() error }).CloseRead()
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // lot is where idle clients are parked. One goroutine waits for them all, with an
 // epoll of its own, and ends with the last. The zero value is not ready for use.
 type lot struct {
-	leave func(k *client, spoke bool) // it has something to read, or has ended; else its time is over
+	leave func(*client) // it has something to read, or has ended, or its time is over
 
 	mu     sync.Mutex
 	epoll  int      // a descriptor; valid while file is there
@@ -79,26 +79,23 @@ func (l *lot) wait(file *os.File, raw syscall.RawConn) {
 			n, _ = unix.EpollWait(int(fd), events, 0)
 			return n != 0
 		})
-		var spoke, over []*client
-		spoke, over, empty = l.take(events[:max(0, n)], late != nil)
-		for _, k := range spoke {
-			l.leave(k, true)
-		}
-		for _, k := range over {
-			l.leave(k, false)
+		var gone []*client
+		gone, empty = l.take(events[:max(0, n)], late != nil)
+		for _, k := range gone {
+			l.leave(k)
 		}
 	}
 }
 
 // take lets those go that something has happened to and, if it is to check, those
 // whose time is over. After the last one the lot is closed.
-func (l *lot) take(events []unix.EpollEvent, check bool) (spoke, over []*client, empty bool) {
+func (l *lot) take(events []unix.EpollEvent, check bool) (gone []*client, empty bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
 		if k := l.parked[e.Fd]; k != nil {
 			l.remove(e.Fd)
-			spoke = append(spoke, k)
+			gone = append(gone, k)
 		}
 	}
 	if now := time.Now(); check {
@@ -106,16 +103,16 @@ func (l *lot) take(events []unix.EpollEvent, check bool) (spoke, over []*client,
 		for fd, k := range l.parked {
 			if !k.end.IsZero() && !now.Before(k.end) {
 				l.remove(fd)
-				over = append(over, k)
+				gone = append(gone, k)
 			}
 		}
 	}
 	if len(l.parked) > 0 {
-		return spoke, over, false
+		return gone, false
 	}
 	l.file.Close()
 	l.file = nil
-	return spoke, over, true
+	return gone, true
 }
 
 // remove must come before the descriptor is closed, which may be another's then.

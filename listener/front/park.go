@@ -25,16 +25,16 @@ func (f *Front) park(c *clientConn) {
 	k.end = c.read.asked
 	c.mu.Unlock()
 	if f.lot.park(k) != nil {
-		f.serve(k) // for another second
+		f.unpark(k) // out of descriptors: who is idle goes first
 		return
 	}
 	f.thrift.parked()
 }
 
 // unpark is for a client of the lot that has said something, or has left, or has
-// been silent for too long.
-func (f *Front) unpark(k *client, spoke bool) {
-	if spoke && incoming(k.conn) == something {
+// been silent for too long. A request may have come in that very moment.
+func (f *Front) unpark(k *client) {
+	if incoming(k.conn) == something {
 		f.serve(k)
 		return
 	}
