@@ -110,7 +110,7 @@ func (w *watched) look() (over bool) {
 	now, before := time.Now(), w.seen
 	w.seen = connection{info: *info}.since(before, true, now)
 	paused := milliseconds(info.Last_data_sent)
-	whole := w.seen.ended(before, now) || w.seen.even() && w.seen.out/w.seen.in == w.seen.whole && paused >= wholePatience
+	whole := w.seen.ended(before, now) || w.seen.complete() && (paused >= wholePatience || w.seen.follows(before))
 	if w.seen.pending || info.Notsent_bytes > 0 || !whole && paused < piecesPatience {
 		return false
 	}
@@ -128,6 +128,14 @@ func (e exchange) ended(before exchange, now time.Time) bool {
 	}
 	return e.out-e.began >= e.whole || e.out == before.out
 }
+
+// complete tells whether every request has had an answer as long as that of others.
+func (e exchange) complete() bool { return e.even() && e.out/e.in == e.whole }
+
+// follows tells whether just an answer went on since the look before. The end of one
+// may come late, where the client is slow to acknowledge its beginning (RFC 896), and
+// the next request right behind it.
+func (e exchange) follows(before exchange) bool { return e.in == before.in && e.out != before.out }
 
 // reach gets hold of the wanted connections that a process has. Several processes
 // may have one.

@@ -29,6 +29,5 @@ func lossPeers(w want, quick bool) []*entry {
 		&entry{contender: uwsgiChain(), want: w, row: "uWSGI: chain reload"},
 		&entry{contender: pumaHot(), want: w, row: "Puma: hot restart"},
 		&entry{contender: unicornHUP(), want: w, row: "unicorn: HUP"},
-		&entry{contender: nodeCluster(), want: w, row: "Node with a handler: cluster, disconnect"},
 	)
 }

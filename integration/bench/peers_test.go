@@ -11,7 +11,7 @@ import (
 // language.
 func peers() []contender {
 	return []contender{
-		pm2Reload(), pm2Often(), nodeCluster(), apacheGraceful(), phpFPM(), nginx(), haproxy(), haproxyQueue(2, 4, time.Second),
+		pm2Reload(), pm2Often(), apacheGraceful(), phpFPM(), nginx(), haproxy(), haproxyQueue(2, 4, time.Second),
 		startServer(), supervisord(), tini(), dumbInit(),
 	}
 }
