@@ -29,10 +29,11 @@ type exchange struct {
 	at      time.Time
 
 	// What only looks close together tell, see idle.go:
-	answered time.Time // when the last answer was seen to begin; zero if it was not
-	began    uint32    // what out was before it
-	whole    uint32    // segments of an answer that came in one piece before a request; 0 if that is not known
-	told     time.Time // when CloseIdle ended it; zero if it did not
+	begun bool      // it was seen when the last request began
+	asked uint32    // what out was then
+	whole uint32    // segments of the answer before; 0 if that is not known
+	alike bool      // and of the one before that
+	told  time.Time // when CloseIdle ended it; zero if it did not
 }
 
 // Busy counts the connections of some processes that must not be cut: those with
@@ -85,28 +86,34 @@ func (c connection) since(before exchange, known bool, now time.Time) exchange {
 		e.learn()
 		return e
 	}
-	asks, answers := e.in != before.in, e.out != before.out
-	e.answered, e.began, e.whole = before.answered, before.began, before.whole
-	switch {
-	case answers && !asks && before.pending && before.sure && now.Sub(before.at) < onePiece:
-		e.answered, e.began = now, before.out
-	case answers && !asks && now.Sub(before.answered) >= onePiece: // in pieces, or who can tell
-		e.answered, e.whole = time.Time{}, 0
-	case asks && !answers && !before.pending && !before.answered.IsZero():
-		e.answered, e.whole = time.Time{}, before.out-before.began
-	case asks:
-		e.answered = time.Time{}
+	e.begun, e.asked, e.whole, e.alike = before.begun, before.asked, before.whole, before.alike
+	if e.in != before.in && !before.pending {
+		e.request(before)
 	}
 	e.learn()
 	return e
+}
+
+// request notes that a request has begun since the look before, and so how long the
+// answer before it was. Where a part of an answer came in that time, it cannot be
+// told whose that is.
+func (e *exchange) request(before exchange) {
+	if e.out != before.out {
+		e.begun = false
+		return
+	}
+	if n := before.out - before.asked; before.begun && n > 0 {
+		e.whole, e.alike = n, n == before.whole
+	}
+	e.begun, e.asked = true, before.out
 }
 
 // learn takes what a connection has carried as a sign of how long its answers are:
 // where many segments were asked with, and a whole number of them answered each, a
 // request is one of the former, and an answer so many of the latter.
 func (e *exchange) learn() {
-	if e.whole == 0 && e.even() {
-		e.whole = e.out / e.in
+	if !e.alike && e.even() {
+		e.whole, e.alike = e.out/e.in, true
 	}
 }
 

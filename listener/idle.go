@@ -23,9 +23,6 @@ const (
 	// wholePatience is how long nothing must have followed an answer that is as long
 	// as all before it: two ticks of the kernel's clock, or more.
 	wholePatience = 8 * time.Millisecond
-	// onePiece is within what time an answer goes out that has no pauses: many
-	// servers write its header first.
-	onePiece = time.Millisecond
 )
 
 // watched is a connection of another process that is looked at closely.
@@ -110,7 +107,7 @@ func (w *watched) look() (over bool) {
 	now, before := time.Now(), w.seen
 	w.seen = connection{info: *info}.since(before, true, now)
 	paused := milliseconds(info.Last_data_sent)
-	whole := w.seen.ended(before, now) || w.seen.complete() && (paused >= wholePatience || w.seen.follows(before))
+	whole := w.seen.answered() || w.seen.even() && w.seen.out/w.seen.in == w.seen.whole && (paused >= wholePatience || w.seen.follows(before))
 	if w.seen.pending || info.Notsent_bytes > 0 || !whole && paused < piecesPatience {
 		return false
 	}
@@ -120,17 +117,11 @@ func (w *watched) look() (over bool) {
 	return true
 }
 
-// ended tells whether an answer has just gone out whole, as far as those before it
-// can tell: it is as long as them, or nothing followed at the next look.
-func (e exchange) ended(before exchange, now time.Time) bool {
-	if e.whole == 0 || e.answered.IsZero() || now.Sub(e.answered) >= onePiece {
-		return false
-	}
-	return e.out-e.began >= e.whole || e.out == before.out
+// answered tells whether the last request has its answer, which is known by the
+// length of those to the two before it.
+func (e exchange) answered() bool {
+	return e.begun && e.alike && e.out-e.asked >= e.whole
 }
-
-// complete tells whether every request has had an answer as long as that of others.
-func (e exchange) complete() bool { return e.even() && e.out/e.in == e.whole }
 
 // follows tells whether just an answer went on since the look before. The end of one
 // may come late, where the client is slow to acknowledge its beginning (RFC 896), and

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -322,34 +323,31 @@ func closedByPeer(conn net.Conn) bool {
 	return closed
 }
 
-// What answers in pieces is not ended before it has paused for long, and new
-// connections are left alone.
-func TestCloseIdleLeavesAnswersInPiecesAlone(t *testing.T) {
-	now := time.Now()
+// An answer counts as whole only if those to the two requests before it were as long,
+// and all three were seen to begin.
+func TestAnswersAreKnownByTheirLength(t *testing.T) {
 	type look struct {
-		in, out        uint32
-		after          time.Duration // since the look before
-		pending, ended bool
+		in, out           uint32
+		pending, answered bool
 	}
+	alike := []look{{1, 0, true, false}, {1, 1, false, false}, {2, 1, true, false}, {2, 2, false, false}, {3, 2, true, false}, {3, 3, false, false}, {4, 3, true, false}}
 	for name, looks := range map[string][]look{
-		"a first answer":         {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {1, 1, 100, false, false}},
-		"like the one before":    {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 100, false, true}},
-		"longer than the last":   {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 100, false, true}, {2, 3, 100, false, true}},
-		"shorter than the last":  {{1, 0, 0, true, false}, {1, 2, 100, false, false}, {2, 2, 100, true, false}, {2, 3, 100, false, false}, {2, 3, 100, false, true}},
-		"long ago":               {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 5000, false, false}, {2, 2, 100, false, false}},
-		"in pieces":              {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {1, 2, 2000, false, false}, {2, 2, 100, true, false}, {2, 3, 100, false, false}, {2, 3, 100, false, false}},
-		"in pieces after others": {{1, 0, 0, true, false}, {1, 1, 100, false, false}, {2, 1, 100, true, false}, {2, 2, 5000, false, false}, {2, 3, 100, false, false}, {2, 3, 100, false, false}},
+		"a first answer":        {{1, 0, true, false}, {1, 1, false, false}, {1, 1, false, false}},
+		"like the two before":   append(slices.Clone(alike), look{4, 4, false, true}),
+		"longer than those":     append(slices.Clone(alike), look{4, 4, false, true}, look{4, 5, false, true}),
+		"shorter than those":    {{1, 0, true, false}, {1, 2, false, false}, {2, 2, true, false}, {2, 4, false, false}, {3, 4, true, false}, {3, 6, false, false}, {4, 6, true, false}, {4, 7, false, false}, {4, 8, false, true}},
+		"of different lengths":  {{1, 0, true, false}, {1, 1, false, false}, {2, 1, true, false}, {2, 2, false, false}, {3, 2, true, false}, {3, 4, false, false}, {4, 4, true, false}, {4, 5, false, false}, {4, 6, false, false}},
+		"whose request is long": append(slices.Clone(alike), look{5, 3, true, false}, look{6, 3, true, false}, look{6, 4, false, true}),
+		"not seen to begin":     append(slices.Clone(alike), look{4, 4, false, true}, look{5, 5, false, false}, look{5, 6, false, false}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen exchange
 			for i, l := range looks {
-				now = now.Add(l.after * time.Microsecond)
 				c := connection{}
 				c.info.Data_segs_in, c.info.Data_segs_out = l.in, l.out
-				before := seen
-				seen = c.since(before, i > 0, now)
-				if seen.pending != l.pending || seen.ended(before, now) != l.ended {
-					t.Errorf("look %d: pending %v, ended %v; want %v, %v", i, seen.pending, seen.ended(before, now), l.pending, l.ended)
+				seen = c.since(seen, i > 0, time.Now())
+				if got := !seen.pending && seen.answered(); seen.pending != l.pending || got != l.answered {
+					t.Errorf("look %d: pending %v, answered %v; want %v, %v", i, seen.pending, got, l.pending, l.answered)
 				}
 			}
 		})
