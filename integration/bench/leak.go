@@ -57,7 +57,7 @@ func leakEntries() []*entry {
 func askLeak(b *bench) (*answer, error) {
 	span := 2 * time.Minute
 	if b.quick {
-		span = 40 * time.Second
+		span = 30 * time.Second
 	}
 	entries, missing := b.installed(leakEntries())
 	// Beside each of rota's own runs a control: the same without a leak.

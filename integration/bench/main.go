@@ -84,13 +84,15 @@ func run(o options) error {
 	w := io.MultiWriter(os.Stdout, &page)
 	fmt.Fprintf(w, "%s\n\n", machine())
 	var failed []error
-	texts := map[string]string{"machine": machine() + "\n"}
+	texts := map[string]string{}
 	for _, q := range chosen {
 		if err := b.ask(q, w, texts); err != nil {
 			b.say("%v", err)
 			failed = append(failed, err) // the others are asked all the same
 		}
-		texts["versions"] = b.versions() + "\n"
+		if o.only == "" && o.rows == "" { // else they are not those of all tables that are there
+			texts["machine"], texts["versions"] = machine()+"\n", b.versions()+"\n"
+		}
 		for path := range strings.FieldsFuncSeq(o.into, func(r rune) bool { return r == ',' }) {
 			failed = append(failed, insert(path, texts))
 		}
@@ -98,7 +100,7 @@ func run(o options) error {
 			return errors.New("it was stopped before its end")
 		}
 	}
-	fmt.Fprint(w, texts["versions"])
+	fmt.Fprintf(w, "%s\n", b.versions())
 	if o.out != "" {
 		failed = append(failed, os.WriteFile(o.out, []byte(page.String()), 0o644))
 	}
