@@ -29,7 +29,7 @@ race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
 	TEST_RACE=1 $(GO) test -race -count=1 -timeout 20m ./...
 
-bench: ## rota beside what others use for the same, in less than 40 minutes: tables in dist/bench.md
+bench: ## rota beside what others use for the same, in about 40 minutes: tables in dist/bench.md
 	$(GO) build -o dist/ ./integration/bench
 	dist/bench -o dist/bench.md
 

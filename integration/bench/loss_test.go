@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -45,7 +46,10 @@ func TestRota(t *testing.T) {
 			t.Parallel()
 			c := rotaServing("shared", app)
 			if missing := c.missing(b); missing != "" {
-				t.Skipf("not installed: %s", missing)
+				if os.Getenv("ROTA_REQUIRE_SERVERS") != "" {
+					t.Fatal(missing)
+				}
+				t.Skip(missing)
 			}
 			prove(t, b, c, want{workers: 1, app: app})
 		})

@@ -3,7 +3,7 @@
 // its range; in each run all contenders of a table have their turn, because
 // machines drift.
 //
-//	go run ./integration/bench                 all of it, in less than 40 minutes
+//	go run ./integration/bench                 all of it, in about 40 minutes
 //	go run ./integration/bench -quick          a shorter look, in less than 5
 //	go run ./integration/bench -only loss,pid1
 //

@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -31,16 +29,12 @@ func TestPrefork(t *testing.T) {
 					if len(after) != len(before) || slices.ContainsFunc(after, func(pid int) bool { return slices.Contains(before, pid) }) {
 						t.Errorf("a roll replaced %v by %v", before, after)
 					}
-					answers(t, p)
+					asked(t, p)
 				}
 			})
 		})
 	}
 }
-
-// plain asks on a new connection each time: what the others do to kept ones when a
-// worker goes is for the tables to say, and no fault here.
-var plain = http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // TestPreforkLimit lets the workers of each that can do something against it leak,
 // until one is replaced.
@@ -86,35 +80,10 @@ func exercise(t *testing.T, c contender, w want, do func(context.Context, *pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers(t, p)
+	asked(t, p)
 	do(ctx, p)
 	p.stop()
 	if left := marked(b.mark); len(left) != 0 {
 		t.Errorf("processes were left behind: %v", left)
-	}
-}
-
-// answers checks what the application says, and by whom.
-func answers(t *testing.T, p *pool) {
-	t.Helper()
-	if supervisors := p.supervisors(); len(supervisors) != 1 || !alive(supervisors[0]) {
-		t.Errorf("the supervisors are %v", supervisors)
-	}
-	const body = 100_000
-	r, err := plain.Post("http://"+p.addr+"/?hold=0.01&leak=2048&id=abc", "text/plain", strings.NewReader(strings.Repeat("x", body)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pid, length int
-	if _, err := fmt.Sscanf(string(text), "pid=%d id=abc length=%d\n", &pid, &length); err != nil || length != body {
-		t.Errorf("the answer is %d %q", r.StatusCode, text)
-	}
-	if pid == p.supervisors()[0] {
-		t.Errorf("the master answered itself")
 	}
 }
