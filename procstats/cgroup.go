@@ -48,6 +48,8 @@ type memoryGroup struct {
 	v1    bool
 	mount string // where the hierarchy is mounted: the walk upwards ends here
 	dir   string // the group's folder, mount or below it
+	// dir may be a group around ours, which cannot be seen itself.
+	around bool
 }
 
 // errNoGroup: no control group counts our memory, or none that can be seen.
@@ -77,13 +79,13 @@ func (k Kernel) memoryGroup() (memoryGroup, error) {
 		}
 		point := k.seen(m.point)
 		if below, ok := within(own, m.root); ok && isDir(path.Join(point, below)) {
-			return memoryGroup{v1, point, path.Join(point, below)}, nil
+			return memoryGroup{v1: v1, mount: point, dir: path.Join(point, below)}, nil
 		}
 		// The path is one that we cannot see: the host's, in a container that
 		// got its own group as a bind mount and no namespace. The root of the
 		// mount is then our group; or, at worst, a group around it.
 		if fallback == nil && isDir(point) {
-			fallback = &memoryGroup{v1, point, point}
+			fallback = &memoryGroup{v1, point, point, true}
 		}
 	}
 	if fallback == nil {

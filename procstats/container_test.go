@@ -24,7 +24,7 @@ func TestContainer(t *testing.T) {
 			Limit: Limit{512 * mib, "cgroup/memory.max"},
 			Usage: 420 * mib, WorkingSet: 360 * mib,
 			Unreclaimable: (300+2+3+4+1+5+1)*mib + 81920, // and 80 KiB of the kernel's without a name
-			Events:        MemoryEvents{Max: 17, OOM: 2, OOMKill: 3}, Pressure: us(5123456, 4000001),
+			Events:        MemoryEvents{Max: 17, OOM: 2, OOMKill: OOMKills{Own: 3}}, Pressure: us(5123456, 4000001),
 			OOMGroup: true, OOMGroupSource: "cgroup/memory.oom.group"}},
 		{dir: "docker-v2", pressure: "proc/pressure/memory", want: Container{
 			Limit: Limit{1024 * mib, "cgroup/memory.max"},
@@ -33,27 +33,27 @@ func TestContainer(t *testing.T) {
 		{dir: "systemd-v2", pressure: "sys/fs/cgroup/apps.slice/apps-web.slice/rota.service/memory.pressure", want: Container{
 			Limit: Limit{2048 * mib, "cgroup/apps.slice/apps-web.slice/memory.high"},
 			Usage: 1990 * mib, WorkingSet: 1840 * mib, Unreclaimable: (1650+60+6+10+1+8+1)*mib + 81920, Swap: 80 * mib,
-			Events: MemoryEvents{High: 44, OOMKill: 1}, Pressure: us(31, 30)}},
+			Events: MemoryEvents{High: 44, OOMKill: OOMKills{Own: 1}}, Pressure: us(31, 30)}},
 		{dir: "unlimited-v2", pressure: "proc/pressure/memory", fromProc: true, want: Container{
 			Limit: Limit{16280952 << 10, "proc/meminfo"}, Machine: true,
 			Usage: (16280952 - 6140504) << 10, WorkingSet: (16280952 - 6140504 - 2172696) << 10,
 			Unreclaimable: (16280952 - 11634860) << 10, Swap: 100 * mib,
-			Events: MemoryEvents{High: 1, Max: 2, OOM: 3, OOMKill: 4}, Pressure: us(999, 998),
+			Events: MemoryEvents{High: 1, Max: 2, OOM: 3, OOMKill: OOMKills{Own: 4}}, Pressure: us(999, 998),
 			OOMGroup: true, OOMGroupSource: "cgroup/system.slice/rota.service/memory.oom.group"}},
 		{dir: "hybrid-v1", want: Container{
 			Limit: Limit{800 * mib, "cgroup/memory/system.slice/memory.limit_in_bytes"},
 			Usage: 700 * mib, WorkingSet: 500 * mib, Unreclaimable: (5 + 250 + 30) * mib,
-			Events: MemoryEvents{Max: 3, OOMKill: 1}}},
+			Events: MemoryEvents{Max: 3, OOMKill: OOMKills{Own: 1}}}},
 		// The pod's limit is outside; a group in ours lost two processes; of the
 		// kernel's 200 MiB the machine has no more than these that stay.
 		{dir: "k8s-v1", want: Container{
 			Limit: Limit{256 * mib, "cgroup/memory/memory.stat"},
 			Usage: 300 * mib, WorkingSet: 280 * mib, Unreclaimable: 46*mib + (32592+10352+27348+35284+7136)<<10, Swap: 7 * mib,
-			Events: MemoryEvents{OOMKill: 2}}},
+			Events: MemoryEvents{OOMKill: OOMKills{Nested: 2}}}},
 		{dir: "docker-v1", want: Container{
 			Limit: Limit{512 * mib, "cgroup/memory/memory.limit_in_bytes"},
 			Usage: 500 * mib, WorkingSet: 480 * mib, Unreclaimable: (4 + 236 + 6 + 160) * mib,
-			Events: MemoryEvents{Max: 91, OOMKill: 1}}},
+			Events: MemoryEvents{Max: 91, OOMKill: OOMKills{Own: 1}}}},
 		{dir: "recorded-v1", pressure: "proc/pressure/memory", want: Container{
 			Limit: Limit{256 * mib, "cgroup/memory/build/pod/app/memory.limit_in_bytes"},
 			Usage: 268148736, WorkingSet: 268148736 - 198180864, Unreclaimable: 63971328 + 5570560,
@@ -88,7 +88,7 @@ func TestContainer(t *testing.T) {
 				t.Errorf("Container() = %+v, %v\nwant          %+v", got, err, want)
 			}
 			if got, err := NewGroup(k).OOMKills(); err != nil || got != want.Events.OOMKill {
-				t.Errorf("OOMKills() = %d, %v, want %d", got, err, want.Events.OOMKill)
+				t.Errorf("OOMKills() = %+v, %v, want %+v", got, err, want.Events.OOMKill)
 			}
 		})
 	}
@@ -140,16 +140,71 @@ func TestOOMKillsOfMachine(t *testing.T) {
 	dir := t.TempDir()
 	k := Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}
 	writeAll(t, dir, map[string]string{"proc/vmstat": "nr_free_pages 7\noom_kill 12\n"})
-	if n, err := NewGroup(k).OOMKills(); err != nil || n != 12 {
-		t.Errorf("without a group: %d, %v", n, err)
+	if n, err := NewGroup(k).OOMKills(); err != nil || n != (OOMKills{Own: 12}) {
+		t.Errorf("without a group: %+v, %v", n, err)
 	}
 	writeAll(t, dir, map[string]string{
 		"proc/self/cgroup":          "0::/\n",
 		"proc/self/mountinfo":       "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
 		"sys/fs/cgroup/cgroup.stat": "nr_descendants 3\n",
 	})
-	if n, err := NewGroup(k).OOMKills(); err != nil || n != 12 {
-		t.Errorf("in the root: %d, %v", n, err)
+	if n, err := NewGroup(k).OOMKills(); err != nil || n != (OOMKills{Own: 12}) {
+		t.Errorf("in the root: %+v, %v", n, err)
+	}
+}
+
+// A worker that moved to a group of its own is told from one that did not.
+func TestOOMKillsWithin(t *testing.T) {
+	for name, test := range map[string]struct {
+		files map[string]string
+		want  OOMKills
+	}{
+		"version 2": {map[string]string{
+			"proc/self/cgroup":                       "0::/rota\n",
+			"proc/self/mountinfo":                    "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/rota/memory.events":       "oom_kill 5\n",
+			"sys/fs/cgroup/rota/memory.events.local": "oom_kill 2\n",
+		}, OOMKills{2, 3}},
+		"version 2 before Linux 5.2": {map[string]string{
+			"proc/self/cgroup":                 "0::/rota\n",
+			"proc/self/mountinfo":              "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/rota/memory.events": "oom_kill 5\n",
+		}, OOMKills{5, 0}},
+		"version 1": {map[string]string{
+			"proc/self/cgroup":                                 "4:memory:/rota\n",
+			"proc/self/mountinfo":                              "31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+			"sys/fs/cgroup/memory/rota/memory.oom_control":     "oom_kill 1\n",
+			"sys/fs/cgroup/memory/rota/a/memory.oom_control":   "oom_kill 2\n",
+			"sys/fs/cgroup/memory/rota/a/b/memory.oom_control": "oom_kill 4\n",
+		}, OOMKills{1, 6}},
+		"a group around ours": {map[string]string{
+			"proc/self/cgroup":                             "4:memory:/elsewhere/rota\n",
+			"proc/self/mountinfo":                          "31 23 0:28 /host /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+			"sys/fs/cgroup/memory/memory.oom_control":      "oom_kill 1\n",
+			"sys/fs/cgroup/memory/rota/memory.oom_control": "oom_kill 2\n",
+		}, OOMKills{3, 0}},
+	} {
+		dir := t.TempDir()
+		writeAll(t, dir, test.files)
+		if n, err := NewGroup(Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}).OOMKills(); err != nil || n != test.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, n, err, test.want)
+		}
+	}
+}
+
+func TestNests(t *testing.T) {
+	dir := t.TempDir()
+	writeAll(t, dir, map[string]string{
+		"proc/self/cgroup": "4:memory:/rota\n3:cpu:/\n0::/\n",
+		"proc/7/cgroup":    "5:cpu:/busy\n4:memory:/rota\n0::/busy\n",
+		"proc/8/cgroup":    "4:memory:/rota/scope\n3:cpu:/\n0::/\n",
+		"proc/9/cgroup":    "?\n",
+	})
+	g := NewGroup(Kernel{Proc: dir + "/proc", Sys: dir + "/sys"})
+	for pid, want := range map[int]bool{7: false, 8: true, 9: false, 10: false} {
+		if got := g.Nests(pid); got != want {
+			t.Errorf("Nests(%d) = %v", pid, got)
+		}
 	}
 }
 
@@ -175,8 +230,8 @@ func TestGroupMoves(t *testing.T) {
 		t.Helper()
 		c, err := g.Container()
 		n, err2 := g.OOMKills()
-		if err != nil || err2 != nil || c.Limit.Bytes != limit || c.Unreclaimable != 4 || n != uint64(limit+1) {
-			t.Errorf("%+v, %v, %d, %v, want a limit of %d", c, err, n, err2, limit)
+		if err != nil || err2 != nil || c.Limit.Bytes != limit || c.Unreclaimable != 4 || n.Own != uint64(limit+1) {
+			t.Errorf("%+v, %v, %+v, %v, want a limit of %d", c, err, n, err2, limit)
 		}
 	}
 	check(100)
@@ -251,7 +306,7 @@ func FuzzParseEvents(f *testing.F) {
 	roundTrip(f,
 		func(in string) (MemoryEvents, error) { return parseEvents(strings.NewReader(in)) },
 		func(e MemoryEvents) string {
-			return fmt.Sprintf("low 1\nhigh %d\nmax %d\noom %d\noom_kill %d\n", e.High, e.Max, e.OOM, e.OOMKill)
+			return fmt.Sprintf("low 1\nhigh %d\nmax %d\noom %d\noom_kill %d\n", e.High, e.Max, e.OOM, e.OOMKill.Own)
 		})
 }
 

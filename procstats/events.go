@@ -18,17 +18,31 @@ import (
 // with all groups in it. A counter falls when another group comes to be the nearest.
 //
 // OOMKill is counted where a process that was killed had been, whoever's limit it
-// was: it is our own group's with all groups in it. Version 2 adds those up
-// itself in memory.events (memory.events.local would miss a worker that has moved
-// to a group of its own, as would memory.events on a system mounted with
-// memory_localevents); version 1 counts each group alone in memory.oom_control.
-// Without a group that counts, it is the machine's, out of /proc/vmstat.
+// was.
 type MemoryEvents struct {
 	High    uint64 // throttled over memory.high; version 2 alone
 	Max     uint64 // met the limit (version 1: memory.failcnt + memory.memsw.failcnt)
 	OOM     uint64 // the limit could not be met; version 2 alone
-	OOMKill uint64 // processes that the kernel killed for want of memory
+	OOMKill OOMKills
 }
+
+// OOMKills are the processes that the kernel killed for want of memory. Those in
+// groups within ours are of a worker that has moved to a group of its own
+// (Nests), or of somebody else: containers within ours, or whatever runs below a
+// group that rota was started in by hand.
+//
+// Version 1 counts each group alone in memory.oom_control. Version 2 counts a
+// group with all groups in it in memory.events, and alone in memory.events.local
+// from Linux 5.2 on; before that, or where our own group cannot be told from one
+// around it, all are counted as our own. Without a group that counts, they are the
+// machine's, out of /proc/vmstat.
+type OOMKills struct {
+	Own    uint64 // in our own group
+	Nested uint64 // in the groups within it
+}
+
+// Total is both.
+func (n OOMKills) Total() uint64 { return n.Own + n.Nested }
 
 // events reads High, Max and OOM of one group.
 func (at memoryGroup) events(dir string) (MemoryEvents, error) {
@@ -50,38 +64,61 @@ func (at memoryGroup) events(dir string) (MemoryEvents, error) {
 }
 
 // oomKills reads OOMKill of a group, or of the machine if it is none or does not count.
-func (k Kernel) oomKills(at memoryGroup) (uint64, error) {
+func (k Kernel) oomKills(at memoryGroup) (OOMKills, error) {
 	if at.dir != "" {
 		n, err := at.kills()
+		if at.around {
+			n = OOMKills{Own: n.Total()}
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return n, err
 		}
 	}
-	e, err := load(k.Proc+"/vmstat", parseEvents)
+	n, err := loadKills(k.Proc + "/vmstat")
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return OOMKills{}, nil
 	}
-	return e.OOMKill, err
+	return OOMKills{Own: n}, err
 }
 
-func (at memoryGroup) kills() (uint64, error) {
+func (at memoryGroup) kills() (OOMKills, error) {
 	if at.v1 {
-		return killsBelow(at.dir)
+		own, err := loadKills(path.Join(at.dir, "memory.oom_control"))
+		if err != nil {
+			return OOMKills{}, err
+		}
+		nested, err := killsWithin(at.dir)
+		return OOMKills{own, nested}, err
 	}
-	e, err := load(path.Join(at.dir, "memory.events"), parseEvents)
-	return e.OOMKill, err
+	for {
+		before, err := loadKills(path.Join(at.dir, "memory.events.local"))
+		alone := !errors.Is(err, fs.ErrNotExist)
+		if alone && err != nil {
+			return OOMKills{}, err
+		}
+		all, err := loadKills(path.Join(at.dir, "memory.events"))
+		if err != nil || !alone {
+			return OOMKills{Own: all}, err
+		}
+		own, err := loadKills(path.Join(at.dir, "memory.events.local"))
+		if err != nil || own == before { // else one was killed between the files
+			return OOMKills{own, all - min(all, own)}, err
+		}
+	}
 }
 
-// killsBelow adds up oom_kill of a group of version 1 and of all in it.
-func killsBelow(dir string) (uint64, error) {
-	e, err := load(path.Join(dir, "memory.oom_control"), parseEvents)
-	if err != nil {
-		return 0, err
-	}
+// loadKills reads oom_kill out of a file in the format of memory.events.
+func loadKills(file string) (uint64, error) {
+	e, err := load(file, parseEvents)
+	return e.OOMKill.Own, err
+}
+
+// killsWithin adds up oom_kill of all groups within one of version 1.
+func killsWithin(dir string) (sum uint64, err error) {
 	// A folder has a link for each folder in it, and two more.
 	var folder syscall.Stat_t
 	if err := syscall.Stat(dir, &folder); err == nil && folder.Nlink == 2 {
-		return e.OOMKill, nil
+		return 0, nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -91,13 +128,18 @@ func killsBelow(dir string) (uint64, error) {
 		if !entry.IsDir() {
 			continue
 		}
-		n, err := killsBelow(path.Join(dir, entry.Name()))
+		group := path.Join(dir, entry.Name())
+		n, err := loadKills(path.Join(group, "memory.oom_control"))
+		if err == nil {
+			sum += n
+			n, err = killsWithin(group)
+		}
 		if err != nil && !Gone(err) && !errors.Is(err, syscall.ENODEV) { // removed meanwhile
 			return 0, err
 		}
-		e.OOMKill += n
+		sum += n
 	}
-	return e.OOMKill, nil
+	return sum, nil
 }
 
 // parseEvents reads the format of memory.events, which memory.oom_control of
@@ -113,7 +155,7 @@ func parseEvents(r io.Reader) (MemoryEvents, error) {
 		case "oom":
 			e.OOM, err = strconv.ParseUint(string(value), 10, 64)
 		case "oom_kill":
-			e.OOMKill, err = strconv.ParseUint(string(value), 10, 64)
+			e.OOMKill.Own, err = strconv.ParseUint(string(value), 10, 64)
 		}
 		return err
 	})

@@ -2,6 +2,7 @@ package procstats
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"sync"
@@ -29,14 +30,28 @@ const machineAge = 10 * time.Second
 func NewGroup(k Kernel) *Group { return &Group{kernel: k} }
 
 // OOMKills is MemoryEvents.OOMKill now.
-func (g *Group) OOMKills() (uint64, error) {
+func (g *Group) OOMKills() (OOMKills, error) {
 	g.mu.Lock()
 	at, err := g.find()
 	g.mu.Unlock()
 	if err != nil {
-		return 0, err
+		return OOMKills{}, err
 	}
 	return g.kernel.oomKills(at)
+}
+
+// Nests tells whether the memory of a process is charged to another group than
+// ours, which for who descends from us is one within ours. It is false for a
+// process that cannot be looked at.
+func (g *Group) Nests(pid int) bool {
+	its, err := load(fmt.Sprintf("%s/%d/cgroup", g.kernel.Proc, pid), parseCgroup)
+	ours, err2 := load(g.kernel.Proc+"/self/cgroup", parseCgroup)
+	if err != nil || err2 != nil {
+		return false
+	}
+	in, _, ok := memoryController(its)
+	own, _, ok2 := memoryController(ours)
+	return ok && ok2 && in != own
 }
 
 // locate is where the group is now, and on what machine.

@@ -118,7 +118,7 @@ func grouped() {
 		kills, err := g.OOMKills()
 		must(err)
 		if kills != c.Events.OOMKill {
-			must(fmt.Errorf("OOMKills() = %d, Container() = %+v", kills, c))
+			must(fmt.Errorf("OOMKills() = %+v, Container() = %+v", kills, c))
 		}
 		must(json.NewEncoder(os.Stdout).Encode(c))
 	}
@@ -189,7 +189,7 @@ func TestRealGroup(t *testing.T) {
 		t.Errorf("reclaimed, %d of %d MiB are left, want %d", after.Usage/mib, before.Usage/mib, before.Unreclaimable/mib)
 	}
 	killed := do("worker")
-	if killed.Events.OOMKill != after.Events.OOMKill+1 || killed.Events.Max <= after.Events.Max {
+	if killed.Events.OOMKill.Own != after.Events.OOMKill.Own+1 || killed.Events.Max <= after.Events.Max {
 		t.Errorf("after one was killed: %+v, before: %+v", killed.Events, after.Events)
 	}
 }

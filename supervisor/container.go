@@ -7,11 +7,12 @@ import (
 	"rota/procstats"
 )
 
-// container is what tells of the memory that all workers share. Both methods may
-// be called at the same time.
+// container is what tells of the memory that all workers share: a
+// [procstats.Group]. Its methods may be called at the same time.
 type container interface {
 	Container() (procstats.Container, error)
-	OOMKills() (uint64, error)
+	OOMKills() (procstats.OOMKills, error)
+	Nests(pid int) bool
 }
 
 // contain takes over a look at the container that began at a time.

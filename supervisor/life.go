@@ -137,7 +137,7 @@ func (s *Supervisor) ready(p *process, now time.Time) {
 	if !s.fleet.MarkReady(s.config.Policy, p.id, now) {
 		return
 	}
-	p.readyAt = now
+	p.readyAt, p.nested = now, s.container.Nests(p.pid)
 	p.stopAttending()
 	if s.front != nil {
 		s.admit(p)

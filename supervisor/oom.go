@@ -15,8 +15,8 @@ import (
 // kill: it gives its memory back first, some seconds for tens of GiB.
 const dying = 5 * time.Second
 
-// kills keeps account of the processes of our control group that the kernel
-// killed for want of memory. It counts each before it kills it, so the end of a
+// kills keeps account of the processes that the kernel killed for want of memory,
+// those of our own control group or those of the groups within it. It counts each before it kills it, so the end of a
 // process always finds its kill counted; but the count may be seen long before
 // the end is.
 type kills struct {
@@ -67,12 +67,24 @@ func (k *kills) unclaimed(now time.Time) (n int, since time.Time) {
 	return n, since
 }
 
-// countKills takes a reading of the counter over that began at a time. What was
+// countKills takes a reading of the counters over that began at a time. What was
 // needed is of interest as it was before: who is killed needs nothing.
-func (s *Supervisor) countKills(total uint64, at, now time.Time) {
-	if s.kills.count(total, at) {
+func (s *Supervisor) countKills(n procstats.OOMKills, at, now time.Time) {
+	if s.kills.count(n.Own, at) {
 		s.kills.short = s.shortage(now)
 	}
+	if s.nested.count(n.Nested, at) {
+		s.nested.short = s.shortage(now)
+	}
+}
+
+// killsLike are the kills of which one may be p's: somebody else's in another
+// group are not.
+func (s *Supervisor) killsLike(p *process) *kills {
+	if p.nested {
+		return &s.nested
+	}
+	return &s.kills
 }
 
 // outOfMemory tells whether it was the kernel that ended a worker whose leader
@@ -90,10 +102,10 @@ func (s *Supervisor) outOfMemory(p *process, now time.Time) string {
 	if n, err := s.container.OOMKills(); err == nil {
 		s.countKills(n, now, now)
 	}
-	if !slain(p.status) && s.othersLost(p) || !s.kills.claim() {
+	if !slain(p.status) && s.othersLost(p) || !s.killsLike(p).claim() {
 		return ""
 	}
-	text := "the kernel killed it for want of memory: " + s.kills.short
+	text := "the kernel killed it for want of memory: " + s.killsLike(p).short
 	if p.usage.RSS > 0 {
 		text += fmt.Sprintf("; it had %s when last looked at", units.BytesSize(float64(p.usage.Private)))
 	}
@@ -109,14 +121,15 @@ func slain(status syscall.WaitStatus) bool {
 // othersLost tells whether a worker but p has lost a process since somebody was
 // killed of whom nothing is known yet, so that it may have been that one.
 func (s *Supervisor) othersLost(p *process) bool {
-	if len(s.kills.open) == 0 {
+	open := s.killsLike(p).open
+	if len(open) == 0 {
 		return false
 	}
 	for _, o := range s.processes {
-		if o == p {
+		if o == p || o.nested != p.nested {
 			continue
 		}
-		if o.lostSince(s.kills.open[0].Add(-s.config.Policy.SampleInterval)) {
+		if o.lostSince(open[0].Add(-s.config.Policy.SampleInterval)) {
 			return true
 		}
 		for _, pid := range o.usage.PIDs {
@@ -149,7 +162,12 @@ func (s *Supervisor) shortage(now time.Time) string {
 // those of a server with children of its own, or not of a worker at all. A
 // worker is named if no other has lost a process since.
 func (s *Supervisor) tellKills(now time.Time) {
-	n, since := s.kills.unclaimed(now)
+	s.tellKillsOf(&s.kills, false, now)
+	s.tellKillsOf(&s.nested, true, now)
+}
+
+func (s *Supervisor) tellKillsOf(k *kills, nested bool, now time.Time) {
+	n, since := k.unclaimed(now)
 	if n == 0 {
 		return
 	}
@@ -157,11 +175,11 @@ func (s *Supervisor) tellKills(now time.Time) {
 	if s.contained.Machine {
 		whose = "machine's"
 	}
-	e := Event{Kind: OOMKill, Reason: s.kills.short, Message: fmt.Sprintf("%d of the %s processes, and no worker's first one", n, whose)}
+	e := Event{Kind: OOMKill, Reason: k.short, Message: fmt.Sprintf("%d of the %s processes, and no worker's first one", n, whose)}
 	losers := 0
 	for _, p := range s.processes {
 		// A look just before may have found the process gone that was counted just after.
-		if p.lostSince(since.Add(-s.config.Policy.SampleInterval)) {
+		if p.nested == nested && p.lostSince(since.Add(-s.config.Policy.SampleInterval)) {
 			losers++
 			e.Worker = p.id
 		}

@@ -20,7 +20,8 @@ type fakeContainer struct {
 }
 
 func (f *fakeContainer) Container() (procstats.Container, error) { return f.now, f.err }
-func (f *fakeContainer) OOMKills() (uint64, error)               { return f.now.Events.OOMKill, f.err }
+func (f *fakeContainer) OOMKills() (procstats.OOMKills, error)   { return f.now.Events.OOMKill, f.err }
+func (f *fakeContainer) Nests(int) bool                          { return false }
 
 const mib = 1 << 20
 
@@ -39,7 +40,7 @@ type fixture struct {
 func newFixture(t *testing.T, workers int) *fixture {
 	t.Helper()
 	f := &fixture{now: time.Now(), container: &fakeContainer{now: procstats.Container{
-		Limit: procstats.Limit{Bytes: 512 * mib}, Unreclaimable: 500 * mib, Events: procstats.MemoryEvents{OOMKill: 7},
+		Limit: procstats.Limit{Bytes: 512 * mib}, Unreclaimable: 500 * mib, Events: procstats.MemoryEvents{OOMKill: procstats.OOMKills{Own: 7, Nested: 2}},
 	}}}
 	address, err := listener.ParseAddress("unix:" + t.TempDir() + "/s")
 	if err != nil {
@@ -145,7 +146,7 @@ func TestWhoKilledAWorker(t *testing.T) {
 			if c.kill {
 				f.fleet.Finish(policy.Kill{ID: id}, f.now)
 			}
-			f.container.now.Events.OOMKill += c.kills
+			f.container.now.Events.OOMKill.Own += c.kills
 			f.now = f.now.Add(100 * time.Millisecond)
 			if c.before {
 				f.container.now.Unreclaimable = 20 * mib // when it has gone
@@ -181,7 +182,7 @@ func TestWhoKilledAWorker(t *testing.T) {
 func TestAKillCountsOnce(t *testing.T) {
 	f := newFixture(t, 3)
 	f.looks(nil, nil, nil)
-	f.container.now.Events.OOMKill += 2
+	f.container.now.Events.OOMKill.Own += 2
 	var exits []string
 	for slot := range 3 {
 		exits = append(exits, f.ends(slot, killed).Exit)
@@ -191,7 +192,7 @@ func TestAKillCountsOnce(t *testing.T) {
 	}
 	// A look that was begun before tells nothing of those.
 	late := sampled{at: f.now.Add(-time.Millisecond), container: f.container.now}
-	late.container.Events.OOMKill--
+	late.container.Events.OOMKill.Own--
 	f.onSampled(late, f.now)
 	f.now = f.now.Add(dying)
 	f.looks()
@@ -206,7 +207,7 @@ func TestAnEndBesideAKill(t *testing.T) {
 	for name, children := range map[string][]int{"seen in a look": nil, "not seen yet": {20}} {
 		f := newFixture(t, 2)
 		f.looks(nil, []int{20})
-		f.container.now.Events.OOMKill++
+		f.container.now.Events.OOMKill.Own++
 		f.now = f.now.Add(time.Second)
 		f.looks(nil, children)
 		if e := f.ends(0, exit1); e.Exit != ExitCrash {
@@ -223,15 +224,41 @@ func TestAnEndBesideAKill(t *testing.T) {
 // A group of its own that a worker had is gone, and the kills that it counted.
 func TestACounterThatFalls(t *testing.T) {
 	f := newFixture(t, 2)
-	f.container.now.Events.OOMKill = 0
+	f.container.now.Events.OOMKill.Own = 0
 	f.now = f.now.Add(time.Second)
 	f.looks(nil, nil)
-	f.container.now.Events.OOMKill = 1
+	f.container.now.Events.OOMKill.Own = 1
 	f.now = f.now.Add(time.Second)
 	if e := f.ends(0, killed); e.Exit != ExitOOM {
 		t.Errorf("%+v", e)
 	}
 	if e := f.ends(1, killed); e.Exit != ExitCrash {
+		t.Errorf("%+v", e)
+	}
+}
+
+// What is killed in a group within rota's is no worker of rota's own group, but one
+// that has moved to a group of its own.
+func TestKillsInOtherGroups(t *testing.T) {
+	for nested, want := range map[bool]string{false: ExitCrash, true: ExitOOM} {
+		f := newFixture(t, 2)
+		f.looks(nil, nil)
+		f.in(0).nested = nested
+		f.container.now.Events.OOMKill.Nested++
+		f.now = f.now.Add(time.Second)
+		if e := f.ends(0, killed); e.Exit != want {
+			t.Errorf("in a group of its own: %v: %+v", nested, e)
+		}
+		f.now = f.now.Add(dying)
+		f.looks()
+		if got := len(f.of(OOMKill)); (got == 1) == nested {
+			t.Errorf("in a group of its own: %v: %+v", nested, f.of(OOMKill))
+		}
+	}
+	f := newFixture(t, 1)
+	f.in(0).nested = true
+	f.container.now.Events.OOMKill.Own++
+	if e := f.ends(0, killed); e.Exit != ExitCrash {
 		t.Errorf("%+v", e)
 	}
 }
@@ -251,7 +278,7 @@ func TestKillsOfOtherProcesses(t *testing.T) {
 			f.looks([]int{10, 11}, []int{20, 21})
 			f.now = f.now.Add(time.Hour) // what went long before is no hint
 			f.looks([]int{10, 11}, []int{20, 21})
-			f.container.now.Events.OOMKill++
+			f.container.now.Events.OOMKill.Own++
 			f.now = f.now.Add(time.Second)
 			f.looks(c.after...)
 			f.now = f.now.Add(dying - time.Millisecond)

@@ -67,6 +67,7 @@ type process struct {
 	foreseen policy.Foreseen // and what that said of the next ones
 	unread   time.Time       // since when it cannot be read, for no known reason; zero if it can
 	shrank   time.Time       // when a process of it was last found to have gone
+	nested   bool            // its leader is in a control group within rota's
 	oom      string          // the kernel killed its leader for want of memory: the numbers
 }
 

@@ -76,7 +76,7 @@ func contained(c procstats.Container, gauge, counter export) {
 	counter(events, float64(c.Events.High), "high")
 	counter(events, float64(c.Events.Max), "max")
 	counter(events, float64(c.Events.OOM), "oom")
-	counter(events, float64(c.Events.OOMKill), "oom_kill")
+	counter(events, float64(c.Events.OOMKill.Total()), "oom_kill")
 	if c.Pressure.Known {
 		const pressure = "rota_cgroup_memory_pressure_seconds_total"
 		counter(pressure, c.Pressure.Some.Seconds(), "some")

@@ -49,7 +49,7 @@ func TestMemoryMetrics(t *testing.T) {
 		Time: now, Memory: 300, Budget: 900, Paused: map[policy.Trigger]string{policy.Total: "why"},
 		Container: procstats.Container{
 			Limit: procstats.Limit{Bytes: 1000}, Usage: 800, WorkingSet: 700, Unreclaimable: 600, Swap: 50, OOMGroup: true,
-			Events:   procstats.MemoryEvents{High: 1, Max: 2, OOM: 3, OOMKill: 4},
+			Events:   procstats.MemoryEvents{High: 1, Max: 2, OOM: 3, OOMKill: procstats.OOMKills{Own: 3, Nested: 1}},
 			Pressure: procstats.Pressure{Known: true, Some: 1500 * time.Millisecond, Full: time.Second},
 		},
 		Workers: []supervisor.WorkerStatus{{

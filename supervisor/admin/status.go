@@ -140,7 +140,7 @@ func describeContainer(st *supervisor.Status) api.Container {
 	if c.Limit.Bytes <= 0 { // it could not be looked at
 		return api.Container{}
 	}
-	kills := int64(c.Events.OOMKill)
+	kills := int64(c.Events.OOMKill.Total())
 	return api.Container{
 		Machine: c.Machine, LimitBytes: &c.Limit.Bytes, UsageBytes: &c.Usage, WorkingSetBytes: &c.WorkingSet,
 		UnreclaimableBytes: &c.Unreclaimable, SwapBytes: &c.Swap, OOMKills: &kills,

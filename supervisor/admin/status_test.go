@@ -38,7 +38,7 @@ func rolled(n int) *supervisor.Status {
 		},
 		Next: &policy.Next{Slot: -1, Trigger: policy.Cron, At: noon}, Cycles: map[policy.Trigger]int{policy.Memory: 7},
 		Memory: 300, Budget: 900, MaxMemory: 500, MemoryMetric: supervisor.MetricPrivate, Paused: map[policy.Trigger]string{policy.Memory: "too low"},
-		Container: procstats.Container{Limit: procstats.Limit{Bytes: 1000}, Usage: 700, WorkingSet: 600, Unreclaimable: 500, Swap: 4, Events: procstats.MemoryEvents{OOMKill: 2}},
+		Container: procstats.Container{Limit: procstats.Limit{Bytes: 1000}, Usage: 700, WorkingSet: 600, Unreclaimable: 500, Swap: 4, Events: procstats.MemoryEvents{OOMKill: procstats.OOMKills{Own: 2}}},
 		Verdict:   verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second},
 		Causes:    []string{"huge pages"},
 	}
