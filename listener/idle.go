@@ -38,8 +38,10 @@ type watched struct {
 // That would never come for one whose client hardly pauses; so CloseIdle looks
 // closely, for up to 150 ms, and tells it as soon as an answer is whole, best right
 // after it, when the next request is farthest. How long an answer is, those before
-// on the connection tell: a server that answers in pieces may not go on after the
-// end of its input (Node does not). It fails where the kernel or a container does not let rota
+// on the connection tell. After one that is known to be whole the client is told of
+// the end by the same call, before the server wakes and closes: what it asks
+// meanwhile would be lost. Else the server may go on with the answer, as most do
+// (Node does not). It fails where the kernel or a container does not let rota
 // reach another process's sockets (pidfd_getfd).
 func (s *Set) CloseIdle(pids []int) (closed int, err error) {
 	candidates := map[uint32]exchange{}
@@ -111,7 +113,11 @@ func (w *watched) look() (over bool) {
 	if w.seen.pending || info.Notsent_bytes > 0 || !whole && paused < piecesPatience {
 		return false
 	}
-	if unix.Shutdown(w.fd, unix.SHUT_RD) == nil {
+	end := unix.SHUT_RD
+	if whole {
+		end = unix.SHUT_RDWR
+	}
+	if unix.Shutdown(w.fd, end) == nil {
 		w.seen.told = now
 	}
 	return true

@@ -16,10 +16,9 @@ import (
 type entry struct {
 	contender
 	want
-	row        string // its name in the table; that of the contender if empty
-	stays      bool   // a connection stays with the worker that has accepted it
-	ours       bool   // it is rota
-	controlled bool   // beside it runs another one without what makes it suffer
+	row     string // its name in the table; that of the contender if empty
+	stays   bool   // a connection stays with the worker that has accepted it
+	control *entry // what it is compared with, which has its turn with it; nil if there is none
 
 	pool  *pool
 	group *cgroup.Group // made for it; nil if it runs in the bench's own

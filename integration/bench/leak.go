@@ -31,7 +31,8 @@ var drains = []string{"DRAIN=1"}
 
 var leakQuestion = question{"leak", "A leak in a container", askLeak}
 
-// leakEntries are in the order of their rows.
+// leakEntries are in the order of their rows. Those with a control have their turn
+// together, and the others theirs: all at once were more than two cores can do.
 func leakEntries() []*entry {
 	hello := want{workers: leakWorkers, atOnce: leakAtOnce, app: "hello", env: drains}
 	slow, python, limited := hello, hello, hello
@@ -39,19 +40,18 @@ func leakEntries() []*entry {
 	python.app = "gunicorn gthread"
 	limited.app, limited.limit = "", leakLimit
 	unlimited := []string{"--max-total-memory", "off", "--min-uptime", "0s"}
-	entries := []*entry{
-		{contender: rota("front"), want: hello, controlled: true},
-		{contender: rota("shared"), want: hello, controlled: true},
-		{contender: rota("steered"), want: hello, controlled: true},
-		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s", controlled: true},
-		{contender: rotaServing("front", python.app), want: python, row: "rota front, gunicorn gthread", controlled: true},
+	// A server that does not leak is never replaced: one control is enough for each.
+	calm := &entry{contender: rota("front"), want: hello, row: "Go without a leak"}
+	calmPython := &entry{contender: rotaServing("front", python.app), want: python, row: "gunicorn without a leak"}
+	return append([]*entry{
+		{contender: rota("front"), want: hello, control: calm},
+		{contender: rota("shared"), want: hello, control: calm},
+		{contender: rota("steered"), want: hello, control: calm},
+		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s", control: calm},
+		{contender: rotaServing("front", python.app), want: python, row: "rota front, gunicorn gthread", control: calmPython},
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
 		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
-	}
-	for _, e := range entries {
-		e.ours = true
-	}
-	return append(entries, leakPeers(limited)...)
+	}, leakPeers(limited)...)
 }
 
 func askLeak(b *bench) (*answer, error) {
@@ -60,19 +60,22 @@ func askLeak(b *bench) (*answer, error) {
 		span = 30 * time.Second
 	}
 	entries, missing := b.installed(leakEntries())
-	// Beside each of rota's own runs a control: the same without a leak.
-	every, controls := entries, map[*entry]*entry{}
+	var halves [2][]*entry // with a control, and without
 	for _, e := range entries {
-		if e.controlled {
-			controls[e] = &entry{contender: e.contender, want: e.want, ours: e.ours, row: e.name() + ", without a leak"}
-			every = append(every, controls[e])
+		if e.control == nil {
+			halves[1] = append(halves[1], e)
+			continue
+		}
+		halves[0] = append(halves[0], e)
+		if !slices.Contains(halves[0], e.control) {
+			halves[0] = append(halves[0], e.control)
 		}
 	}
 	s := leakSheet(entries)
-	var busyness [2][]float64 // of rota's rows, and of the others'
+	var busyness [2][]float64
 	for turn := range 2 * b.rounds {
 		b.say("round %d of %d", turn/2+1, b.rounds)
-		half := slices.DeleteFunc(slices.Clone(every), func(e *entry) bool { return e.ours == (turn%2 == 1) })
+		half := halves[turn%2]
 		err := b.all(half, leakRoom, func(running []*entry) error {
 			ctx, cancel := context.WithTimeout(b.ctx, span)
 			defer cancel()
@@ -88,7 +91,7 @@ func askLeak(b *bench) (*answer, error) {
 			for _, e := range running {
 				if r, ok := results[e]; ok && slices.Contains(entries, e) {
 					b.say("%s: %v", e.name(), r.load)
-					r.note(s, e.name(), results[controls[e]])
+					r.note(s, e.name(), results[e.control])
 				}
 			}
 			return b.ctx.Err()
@@ -98,9 +101,9 @@ func askLeak(b *bench) (*answer, error) {
 		}
 	}
 	how := fmt.Sprintf("%d requests a second for %v, each held for %s s and leaking 1 MiB, into a container of %d MiB with %d workers that can each hold %d at once: "+
-		"full every ten seconds. rota's rows at the same time and then those of the others, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
+		"full every ten seconds. The rows that are compared with a run without a leak (Go and gunicorn behind rota's front) have their turn at the same time as it, and then the others have theirs, each in a control group of its own, %d times. rota has its defaults; others that need to be told get a limit of %d MiB (or requests) for a worker. "+
 		"The Go server of rota's rows finishes what it has when told to stop. Lost is what was not answered with 200 within %v at the first try. "+
-		"The cores were busy for %s %% of the time with rota's rows, and for %s %% with the others'.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness[0], 0), figure(busyness[1], 0))
+		"The cores were busy for %s %% of the time in the first turn, and for %s %% in the second.", leakRate, span, leakHold, leakRoom, leakWorkers, leakAtOnce, b.rounds, leakLimit, clientPatience, figure(busyness[0], 0), figure(busyness[1], 0))
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil
 }
 
