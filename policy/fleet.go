@@ -92,7 +92,8 @@ type Fleet struct {
 	overTotal   int       // samples in a row over the budget of all workers
 	overTotalAt time.Time // the last of them
 	braked      int64     // what the largest worker had when cycles for Memory were paused
-	brink       bool      // the container is about to be full
+	brink       bool      // the container is about to be full before a cycle is over
+	verge       bool      // and before anything else can be done about it
 	rooms       looks     // what was left of the budget
 	needs       looks     // what the container needed
 	grown       int64     // what all workers have grown by while they served, in bytes

@@ -7,10 +7,10 @@ import (
 
 // learned is what earlier workers taught about the next.
 type learned struct {
-	fresh  recent[int64]         // bytes of a worker that just became ready
-	boots  recent[time.Duration] // from start to ready
-	drains recent[time.Duration] // from being told to go to gone
-	rates  recent[float64]       // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
+	fresh  recent[int64]   // bytes of a worker that just became ready
+	boots  slowest         // from start to ready
+	drains slowest         // from being told to go to gone
+	rates  recent[float64] // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
 
 	// stops is the highest level at which a worker of this release was seen to
 	// stop growing, and for how long at most it did. What grows below it is
@@ -24,7 +24,7 @@ type learned struct {
 }
 
 // recent holds the last few of something.
-type recent[T int64 | time.Duration | float64] struct {
+type recent[T int64 | float64] struct {
 	values [8]T
 	n      int
 }
@@ -43,16 +43,32 @@ func (r *recent[T]) max() (most T) {
 	return most
 }
 
-// guessedDrain is what a drain is taken to last before there was one.
-const guessedDrain = time.Second
+// slowest is how long something takes when it takes long: as long as the slowest
+// did, which fades by a part with each that does not. On a busy machine one of
+// twenty may take several times as long as the others, and a cycle that was begun
+// too early costs little.
+type slowest struct {
+	took time.Duration
+	some bool // there was one
+}
 
-// cycle is how long a cycle takes, as the slowest of the last few did.
+const fadeShare = 16
+
+func (s *slowest) add(d time.Duration) {
+	s.took, s.some = max(d, s.took-(s.took-d)/fadeShare), true
+}
+
+// guessedDrain is what a drain is taken to last before there was one: long for most
+// requests, and for most servers to end.
+const guessedDrain = 3 * time.Second / 2
+
+// cycle is how long a cycle may take.
 func (l *learned) cycle(c Config) time.Duration {
 	drain := min(guessedDrain, c.DrainTimeout)
-	if l.drains.n > 0 {
-		drain = l.drains.max()
+	if l.drains.some {
+		drain = l.drains.took
 	}
-	return l.boots.max() + drain
+	return l.boots.took + drain
 }
 
 // lead is how long before a limit a cycle must begin: a quarter more than it

@@ -373,6 +373,37 @@ func TestADrainEndsWhenNothingIsLeft(t *testing.T) {
 	}
 }
 
+// What a worker holds that only takes its time to end goes before the kernel chooses.
+func TestAStoppingWorkerMakesRoom(t *testing.T) {
+	c := defaults()
+	c.SampleInterval = time.Second
+	for name, test := range map[string]struct {
+		idle  bool
+		has   int64
+		needs int64
+		group bool
+		want  []Action
+	}{
+		"on the verge":            {true, 200 * mib, 490 * mib, true, []Action{Kill{ID: 2}}},
+		"with requests":           {false, 200 * mib, 490 * mib, true, nil},
+		"of no size":              {true, 5 * mib, 490 * mib, true, nil},
+		"there is room":           {true, 200 * mib, 480 * mib, true, nil},
+		"the machine's, not ours": {true, 200 * mib, 490 * mib, false, nil},
+	} {
+		f := served(c, 2)
+		f.Retire(c, Drain{ID: 2, Trigger: Total}, t0)
+		if test.idle {
+			f.MarkIdle(2)
+		}
+		f.Halt(Stop{ID: 2}, t0)
+		f.Observe(c, 2, Sample{Bytes: test.has, Private: test.has, Share: test.has, Exact: true}, t0)
+		f.Contain(c, Container{Limit: 512 * mib, Needed: test.needs, Group: test.group}, t0)
+		if actions := deadlines(c, t0, f); len(actions) != len(test.want) || len(actions) > 0 && actions[0].(Kill).ID != 2 {
+			t.Errorf("%s: %+v, want %+v", name, actions, test.want)
+		}
+	}
+}
+
 func TestTheDrainTimeoutIsForWhomeverIsNotIdle(t *testing.T) {
 	c := defaults()
 	f := served(c, 2)

@@ -16,10 +16,13 @@ type Container struct {
 
 // groupShare is the part of a control group's limit that is not to be passed,
 // whatever of it the workers have. Where hardShare would be before a cycle is over
-// there is no more patience.
+// there is no more patience; and where it would be within a part of the sample
+// interval, a few looks at the pace that such growth has, what is done with goes
+// at once.
 const (
 	groupShare = 0.9
 	hardShare  = 0.95
+	vergeShare = 4
 )
 
 // budget is what is left of Config.MaxTotalMemory, or of the container.
@@ -63,7 +66,9 @@ func (f *Fleet) Contain(c Config, k Container, now time.Time) {
 		f.growth = newTrend(now)
 	}
 	f.growth.add(now, f.grown, c.SampleInterval)
-	f.brink = k.Group && float64(k.Needed)+f.gain(c, now, f.learned.lead(c)) > hardShare*float64(k.Limit)
+	fullWithin := func(d time.Duration) bool { return float64(k.Needed)+f.gain(c, now, d) > hardShare*float64(k.Limit) }
+	f.brink = k.Group && fullWithin(f.learned.lead(c))
+	f.verge = k.Group && fullWithin(c.SampleInterval/vergeShare)
 	if !b.limited || b.room >= 0 {
 		f.overTotal = 0
 		return

@@ -46,7 +46,7 @@ func capacityEntries() []*entry {
 }
 
 func askCapacity(b *bench) (*answer, error) {
-	const rest = 4 * time.Second
+	const rest = 8 * time.Second // about as long as a roll: the longer, the more comes together
 	var every []*entry
 	var missing []string
 	shares := map[*entry]int{} // the index of an entry's share

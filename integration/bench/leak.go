@@ -50,7 +50,6 @@ func leakEntries() []*entry {
 		{contender: rota("front"), want: slow, row: "rota front, boot of 3 s", control: calm},
 		{contender: rotaServing("front", python.app), want: python, row: "rota front, gunicorn gthread", control: calmPython},
 		{contender: rota("front", unlimited...), want: hello, row: "rota front, no limit: only started again"},
-		{contender: rota("front", unlimited...), want: slow, row: "the same, boot of 3 s"},
 	}, leakPeers(limited)...)
 }
 
