@@ -28,7 +28,9 @@ func (s *Supervisor) whenQuiet(p *process, then func()) {
 	p.endQuiet()
 	quit := make(chan struct{})
 	p.quieting = quit
-	q := &quiet{sockets: s.sockets, id: p.id, leader: p.pid}
+	q := &quiet{sockets: s.sockets, id: p.id, leader: p.pid, ended: func() {
+		s.post(asked{func() { s.ended(p, time.Now()) }})
+	}}
 	go func() {
 		for began := time.Now(); ; {
 			if q.look() {
@@ -68,6 +70,7 @@ type quiet struct {
 	sockets *listener.Set
 	id      uint64
 	leader  int
+	ended   func()        // told when kept connections were
 	still   int           // looks in a row that found nothing under way
 	took    time.Duration // to ask the kernel, the last time
 }
@@ -87,6 +90,9 @@ func (q *quiet) look() bool {
 	closed, busy := 0, 0
 	if err == nil {
 		closed, _ = q.sockets.CloseIdle(pids) // where it cannot be had, they are waited for
+		if closed > 0 {
+			q.ended()
+		}
 		asked := time.Now()
 		busy, err = q.sockets.Busy(pids)
 		q.took = time.Since(asked)

@@ -16,6 +16,9 @@ import (
 type steering struct {
 	told  map[uint64]int // the shares that the kernel was last told, by worker
 	again time.Time      // when they change by themselves; zero if they do not
+	// comeBack are the workers in whose slots kept connections of the one before were
+	// just ended, and until when their clients are expected again.
+	comeBack map[uint64]time.Time
 	// hushed: nobody is let in any more, so that all workers can finish at once.
 	hushed bool
 
@@ -31,7 +34,7 @@ func (s *Supervisor) makeSteering() {
 		s.config.Accept = AcceptShared
 		return
 	}
-	s.steering = &steering{}
+	s.steering = &steering{comeBack: map[uint64]time.Time{}}
 }
 
 // steer tells the kernel who gets new connections, if that has changed.
@@ -49,10 +52,9 @@ func (s *Supervisor) steer(now time.Time) {
 		}
 		share, until := slowShare(s.config.Front.SlowStart, w.ReadyAt, now)
 		shares[w.ID] = share
-		if !until.IsZero() && (st.again.IsZero() || until.Before(st.again)) {
-			st.again = until
-		}
+		st.changes(until)
 	}
+	st.favour(shares, now)
 	if maps.Equal(shares, st.told) {
 		return
 	}
@@ -61,6 +63,58 @@ func (s *Supervisor) steer(now time.Time) {
 		return
 	}
 	st.told = shares
+}
+
+// changes notes that shares change by themselves at a time; the zero time for never.
+func (st *steering) changes(at time.Time) {
+	if !at.IsZero() && (st.again.IsZero() || at.Before(st.again)) {
+		st.again = at
+	}
+}
+
+// Clients whose kept connections were ended with a worker connect again with their
+// next request. If they went to all workers alike, those that have kept theirs would
+// have more to do than the one that came in its place, and for as long as they are
+// kept. So that gets several times its share of what is new, as long as kept
+// connections are being ended and for comingBack after: about as long as requests
+// take, which it has none of yet.
+const (
+	comingBack = 250 * time.Millisecond
+	favours    = 4
+)
+
+// favour raises the shares of those to whom connections come back over all others.
+func (st *steering) favour(shares map[uint64]int, now time.Time) {
+	favoured := map[uint64]bool{}
+	for id, until := range st.comeBack {
+		if _, ready := shares[id]; !ready || !now.Before(until) {
+			delete(st.comeBack, id)
+			continue
+		}
+		favoured[id] = true
+		st.changes(until)
+	}
+	if len(favoured) == 0 {
+		return
+	}
+	for id := range shares {
+		if !favoured[id] {
+			shares[id] = max(1, shares[id]/favours)
+		}
+	}
+}
+
+// ended notes that kept connections of a worker were.
+func (s *Supervisor) ended(p *process, now time.Time) {
+	var next *process
+	for _, o := range s.processes {
+		if o.slot == p.slot && o.id > p.id && (next == nil || o.id > next.id) {
+			next = o
+		}
+	}
+	if next != nil && !next.readyAt.IsZero() {
+		s.steering.comeBack[next.id] = now.Add(comingBack)
+	}
 }
 
 // A worker's share of new connections is told in thousandths of that of one which

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"maps"
 	"testing"
 	"time"
 )
@@ -55,6 +56,28 @@ func TestSlowShare(t *testing.T) {
 		}
 		if share != test.share || next != test.next {
 			t.Errorf("slow start of %s, age %s: share %d, next step at %s; want %d, %s", test.rise, test.age, share, next, test.share, test.next)
+		}
+	}
+}
+
+// Clients whose connections were ended with a worker come to the one in its place,
+// and no longer than they are expected, nor to one that has gone meanwhile.
+func TestWhoeverConnectionsComeBackTo(t *testing.T) {
+	now := time.Now()
+	st := &steering{comeBack: map[uint64]time.Time{2: now.Add(comingBack), 7: now.Add(comingBack)}}
+	for at, want := range map[time.Duration]map[uint64]int{
+		0:              {1: 250, 2: 1000, 3: 12},
+		comingBack - 1: {1: 250, 2: 1000, 3: 12},
+		comingBack:     {1: 1000, 2: 1000, 3: 50},
+	} {
+		st := &steering{comeBack: maps.Clone(st.comeBack)}
+		shares := map[uint64]int{1: 1000, 2: 1000, 3: 50}
+		st.favour(shares, now.Add(at))
+		if !maps.Equal(shares, want) {
+			t.Errorf("after %s: %v, want %v", at, shares, want)
+		}
+		if at < comingBack && !st.again.Equal(now.Add(comingBack)) || at >= comingBack && (!st.again.IsZero() || len(st.comeBack) > 0) {
+			t.Errorf("after %s: again at %s, %v come back", at, st.again, st.comeBack)
 		}
 	}
 }
