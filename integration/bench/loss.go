@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"rota/integration/load"
@@ -22,6 +23,8 @@ const (
 	// lossCalm is between two rolls, and before the first and after the last: what
 	// is lost a moment later belongs to the roll as well.
 	lossCalm = 200 * time.Millisecond
+	// lossTogether is how many contenders have their turn at a time: one for each core.
+	lossTogether = 2
 )
 
 var lossQuestion = question{"loss", "Requests lost while all workers are replaced", askLoss}
@@ -63,25 +66,31 @@ func askLoss(b *bench) (*answer, error) {
 	s := newLossSheet(entries)
 	for round := range b.rounds {
 		b.say("round %d of %d", round+1, b.rounds)
-		for _, e := range entries {
-			r, err := b.lossOf(e, rolls)
+		for some := range slices.Chunk(entries, lossTogether) {
+			results := gather(some, func(e *entry) lossRun {
+				r, err := b.lossOf(e, rolls)
+				return lossRun{r, err}
+			})
 			if b.ctx.Err() != nil {
 				return nil, b.ctx.Err()
 			}
-			if err != nil {
-				// One that cannot take part does not keep the others from it.
-				b.say("%v", err)
-				missing = append(missing, fmt.Sprintf("%s in run %d, which failed", e.name(), round+1))
-				continue
+			for _, e := range some {
+				r := results[e]
+				if r.err != nil {
+					// One that cannot take part does not keep the others from it.
+					b.say("%v", r.err)
+					missing = append(missing, fmt.Sprintf("%s in run %d, which failed", e.name(), round+1))
+					continue
+				}
+				b.say("%-50s %s", e.name(), r)
+				s.note(e.name(), r.lossResult)
 			}
-			b.say("%-50s %s", e.name(), r)
-			s.note(e.name(), r)
 		}
 	}
 	how := fmt.Sprintf("All %d workers replaced %s, each time as the program's own documentation has it, under %d clients of each kind that never ask twice. "+
 		"Each asks every %d ms, and the server holds the request for %s s. Figures are requests lost in such a run, of how many that were sent, "+
-		"the slowest answer, and how long it took to replace all; %s, one program after another.",
-		lossWorkers, times(rolls), lossClients, lossEvery.Milliseconds(), lossHold, runs(b.rounds))
+		"the slowest answer, and how long it took to replace all; %s, %d programs at a time.",
+		lossWorkers, times(rolls), lossClients, lossEvery.Milliseconds(), lossHold, runs(b.rounds), lossTogether)
 	return &answer{how: how, tables: []table{s.table()}, missing: missing}, nil
 }
 
@@ -89,6 +98,12 @@ func askLoss(b *bench) (*answer, error) {
 type lossResult struct {
 	tallies map[string]*load.Tally // by kind
 	rolls   []time.Duration        // what each roll took
+}
+
+// lossRun is a run that may have failed.
+type lossRun struct {
+	lossResult
+	err error
 }
 
 // lossOf has a pool replace all workers so many times under load.
