@@ -90,7 +90,11 @@ func TestARollIsSteered(t *testing.T) {
 	o.open(1)
 	o.awaitKind("cycle done", 2)
 	o.shut(1)
-	st := o.status(t)
+	var st *api.Status // it is of the moment when the loop is through with what it tells of
+	eventually(t, "the status of three workers", func() bool {
+		st = o.status(t)
+		return len(st.Workers) == 3
+	})
 	if r := st.Roll; r == nil || !r.Paused || r.Replaced != 1 || began.num("slot") != 1 || st.Cycles["operator"] != 1 || st.Cycles["generation"] != 1 {
 		t.Errorf("after a cycle by hand of %v: %+v, %v", began, r, st.Cycles)
 	}
