@@ -23,8 +23,9 @@ const (
 	// lossCalm is between two rolls, and before the first and after the last: what
 	// is lost a moment later belongs to the roll as well.
 	lossCalm = 200 * time.Millisecond
-	// lossTogether is how many contenders have their turn at a time: one for each core.
-	lossTogether = 2
+	// lossTogether is how many contenders have their turn at a time. Together they are
+	// to leave the cores idle for half of it.
+	lossTogether = 3
 )
 
 var lossQuestion = question{"loss", "Requests lost while all workers are replaced", askLoss}
