@@ -113,7 +113,7 @@ func (b *bench) lossOf(e *entry, rolls int) (r lossResult, err error) {
 		return r, err
 	}
 	defer e.ends()
-	clients := &load.Clients{Addr: e.pool.addr, Of: lossClients, Pause: lossEvery, Hold: lossHold, Says: load.Length}
+	clients := &load.Clients{Addr: e.pool.addr, Of: lossClients, Pause: lossEvery, Hold: lossHold, Says: load.Length, Patience: clientPatience}
 	clients.Begin(b.ctx)
 	r.rolls, err = b.rollsOf(e, rolls)
 	clients.Halt()

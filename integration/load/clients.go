@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -23,6 +24,8 @@ type Clients struct {
 	Leak  atomic.Int64  // KiB that each request makes a worker keep
 	Says  Says          // how a right answer ends; Everything if it is nil
 	Ways  []Kind        // in which they ask; all Kinds if it is nil
+
+	Patience time.Duration // what is not answered within it is lost; 90 s if it is 0
 
 	Tallies map[string]*Tally // by kind; to be read once the clients have ended
 
@@ -112,7 +115,7 @@ func (c *Clients) run(ctx context.Context, k Kind) {
 		}
 		var err error
 		if conn == nil {
-			conn, err = Connect(c.Addr)
+			conn, err = connectWithin(cmp.Or(c.Patience, patience), c.Addr)
 		}
 		if err == nil {
 			id := fmt.Sprintf("%d-%d", os.Getpid(), c.ids.Add(1))

@@ -34,6 +34,8 @@ type Connection struct {
 	*net.TCPConn
 	r    *bufio.Reader
 	Ends bool // it cannot be used again
+
+	patience time.Duration // how long an answer may take
 }
 
 // Connect opens a connection for requests that are not sent again.
@@ -44,7 +46,7 @@ func connectWithin(patience time.Duration, addr string) (*Connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &Connection{TCPConn: conn.(*net.TCPConn), r: bufio.NewReader(conn)}, nil
+	return &Connection{TCPConn: conn.(*net.TCPConn), r: bufio.NewReader(conn), patience: patience}, nil
 }
 
 // Close ends it; nil is none.
@@ -91,7 +93,7 @@ func (c *Connection) ask(k Kind, path string, body []byte, want string) error {
 // Exchange sends one request, once, and reads the answer, whatever it is.
 func (c *Connection) Exchange(k Kind, path string, body []byte) (*http.Response, string, error) {
 	c.Ends = true // unless all goes well
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(c.patience))
 	var head strings.Builder
 	if k.Body == 0 {
 		fmt.Fprintf(&head, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, c.RemoteAddr())
