@@ -199,12 +199,19 @@ func TestNests(t *testing.T) {
 		"proc/7/cgroup":    "5:cpu:/busy\n4:memory:/rota\n0::/busy\n",
 		"proc/8/cgroup":    "4:memory:/rota/scope\n3:cpu:/\n0::/\n",
 		"proc/9/cgroup":    "?\n",
+
+		"proc/self/mountinfo":                          "31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+		"sys/fs/cgroup/memory/rota/memory.oom_control": "oom_kill 0\n",
 	})
 	g := NewGroup(Kernel{Proc: dir + "/proc", Sys: dir + "/sys"})
 	for pid, want := range map[int]bool{7: false, 8: true, 9: false, 10: false} {
 		if got := g.Nests(pid); got != want {
 			t.Errorf("Nests(%d) = %v", pid, got)
 		}
+	}
+	writeAll(t, dir, map[string]string{"proc/self/mountinfo": "31 23 0:28 /host /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"})
+	if NewGroup(Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}).Nests(8) {
+		t.Error("nested where all kills count as our own")
 	}
 }
 

@@ -81,6 +81,15 @@ func (k Kernel) oomKills(at memoryGroup) (OOMKills, error) {
 	return OOMKills{Own: n}, err
 }
 
+// countsApart tells whether kills in the group itself are told from those within it.
+func (at memoryGroup) countsApart() bool {
+	if at.dir == "" || at.around {
+		return false
+	}
+	_, err := os.Stat(path.Join(at.dir, "memory.events.local"))
+	return at.v1 || err == nil
+}
+
 func (at memoryGroup) kills() (OOMKills, error) {
 	if at.v1 {
 		own, err := loadKills(path.Join(at.dir, "memory.oom_control"))

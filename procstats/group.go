@@ -42,8 +42,14 @@ func (g *Group) OOMKills() (OOMKills, error) {
 
 // Nests tells whether the memory of a process is charged to another group than
 // ours, which for who descends from us is one within ours. It is false for a
-// process that cannot be looked at.
+// process that cannot be looked at, and where OOMKills are all counted as our own.
 func (g *Group) Nests(pid int) bool {
+	g.mu.Lock()
+	at, err := g.find()
+	g.mu.Unlock()
+	if err != nil || !at.countsApart() {
+		return false
+	}
 	its, err := load(fmt.Sprintf("%s/%d/cgroup", g.kernel.Proc, pid), parseCgroup)
 	ours, err2 := load(g.kernel.Proc+"/self/cgroup", parseCgroup)
 	if err != nil || err2 != nil {

@@ -16,7 +16,8 @@ import (
 const dying = 5 * time.Second
 
 // kills keeps account of the processes that the kernel killed for want of memory,
-// those of our own control group or those of the groups within it. It counts each before it kills it, so the end of a
+// those of our own control group or those of the groups within it. It counts each
+// before it kills it, so the end of a
 // process always finds its kill counted; but the count may be seen long before
 // the end is.
 type kills struct {
