@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench bench-quick bench-peers bench-code soak screenshots clean
+.PHONY: build demo test check race bench outcomes bench-quick bench-peers bench-code soak screenshots clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -29,9 +29,12 @@ race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
 	TEST_RACE=1 $(GO) test -race -count=1 -timeout 20m ./...
 
-bench: ## rota beside what others use for the same, in about 40 minutes: tables in dist/bench.md
+bench: outcomes ## rota beside what others use for the same, in about 40 minutes: tables in dist/bench.md
 	$(GO) build -o dist/ ./integration/bench
 	dist/bench -o dist/bench.md
+
+outcomes: ## what comes of days of simulated leaks, and of what is none, in a minute
+	$(GO) test -run '^$$' -bench '^BenchmarkMemoryOutcomes$$' -benchtime 1x ./policy
 
 bench-quick: ## a shorter look at the same, in less than 5 minutes: tables in dist/bench-quick.md
 	$(GO) build -o dist/ ./integration/bench

@@ -3,8 +3,10 @@ package policy
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -47,7 +49,7 @@ func TestMemoryOutcomesOfBudgets(t *testing.T) { testOutcomes(t, simBudgets()) }
 func TestMemoryOutcomesOfFutileLimits(t *testing.T) { testOutcomes(t, simFutile()) }
 
 // BenchmarkMemoryOutcomes prints what comes of each scenario, the worst of all
-// numbers of workers and seeds. Its time is that of all of them together.
+// numbers of workers and seeds. Its time is that of all of them together, as many at a time as there are processors.
 func BenchmarkMemoryOutcomes(b *testing.B) {
 	var table string
 	for b.Loop() {
@@ -60,10 +62,24 @@ func BenchmarkMemoryOutcomes(b *testing.B) {
 func simTable() string {
 	var t strings.Builder
 	t.WriteString("| scenario | workers | played | cycles for memory | for total | begun ahead | stop-first | lowest memory at a cycle / limit | highest in rotation / limit | container's peak / limit | cycles at once | fewest ready | paused | looks a minute | time | broken promises |\n")
-	t.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
-	for _, c := range slices.Concat(simBenign(), simLeaks(), simFast(), simBudgets(), simFutile()) {
-		t.WriteString(c.row())
+	t.WriteString(strings.Repeat("| --- ", 16) + "|\n")
+	cases := slices.Concat(simBenign(), simLeaks(), simFast(), simBudgets(), simFutile())
+	rows := make([]string, len(cases))
+	var playing sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		playing.Go(func() {
+			for i := range next {
+				rows[i] = cases[i].row()
+			}
+		})
 	}
+	for i := range cases {
+		next <- i
+	}
+	close(next)
+	playing.Wait()
+	t.WriteString(strings.Join(rows, ""))
 	return t.String()
 }
 
