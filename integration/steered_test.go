@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -217,6 +218,9 @@ func TestSteeredQueue(t *testing.T) {
 			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
+			// One of its threads tells the others, when it has a processor; until then they
+			// go on and may accept what they never answer.
+			eventually(t, "all of the worker has stopped", func() bool { return allStopped(pid) })
 			var wg sync.WaitGroup
 			var answered atomic.Int64
 			for range requests {
@@ -242,6 +246,17 @@ func TestSteeredQueue(t *testing.T) {
 			}
 		})
 	}
+}
+
+// allStopped tells whether each thread of a process is stopped.
+func allStopped(pid int) bool {
+	stats, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, file := range stats {
+		if text := strings.Join(lines(file), ""); !strings.HasPrefix(text[strings.LastIndexByte(text, ')')+1:], " T ") {
+			return false
+		}
+	}
+	return len(stats) > 0
 }
 
 // TestSteeredDrain cycles a worker that has a request in its hands: it gets the

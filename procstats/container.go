@@ -36,7 +36,8 @@ type Container struct {
 // room is what may still be needed before the limit is met.
 func (c Container) room() int64 { return c.Limit.Bytes - c.Unreclaimable }
 
-// Container looks at the memory of the control group that we are in now.
+// Container looks at the memory of the control group that we are in now. With an
+// error and a Limit only Events, Pressure or OOMGroup could not be read.
 //
 // It costs some 20 µs on version 1 for each group that has a limit and some 100
 // in all; a memory.stat of version 2 can take longer on machines with many CPUs.
@@ -57,16 +58,15 @@ func (g *Group) Container() (Container, error) {
 		}
 		c = machine.container(g.kernel)
 	}
+	errs := make([]error, 4)
 	if at.dir != "" {
-		if err := at.tell(&c); err != nil {
-			return Container{}, err
-		}
+		c.Events, errs[0] = g.events(at, c)
+		c.OOMGroupSource, errs[1] = at.oomGroup()
+		c.OOMGroup = c.OOMGroupSource != ""
 	}
-	if c.Events.OOMKill, err = g.kernel.oomKills(at); err != nil {
-		return Container{}, err
-	}
-	c.Pressure, err = g.kernel.pressure(at)
-	return c, err
+	c.Events.OOMKill, errs[2] = g.OOMKills()
+	c.Pressure, errs[3] = g.kernel.pressure(at)
+	return c, errors.Join(errs...)
 }
 
 // nearest is the group with the least room, without a Limit if there is none
@@ -175,31 +175,37 @@ func (at memoryGroup) charge(dir string, machine meminfo) (Container, error) {
 	return c, nil
 }
 
-// tell adds what the group says beside sizes.
-func (at memoryGroup) tell(c *Container) error {
+// events are those of the group that limits us.
+func (g *Group) events(at memoryGroup, c Container) (MemoryEvents, error) {
 	dir := at.dir
 	if !c.Machine {
 		dir = at.levelOf(c.Limit)
 	}
-	events, err := at.events(dir)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e, err := at.events(dir)
 	if err != nil {
-		return err
+		return MemoryEvents{}, err
 	}
-	c.Events = events
+	return g.met.add(dir, e), nil
+}
+
+// oomGroup is the outermost memory.oom.group that is set; empty if none is.
+func (at memoryGroup) oomGroup() (source string, err error) {
 	if at.v1 {
-		return nil
+		return "", nil
 	}
 	for _, dir := range at.upwards() {
 		file := path.Join(dir, "memory.oom.group")
 		n, err := readSize(file)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if n != 0 {
-			c.OOMGroup, c.OOMGroupSource = true, file
+			source = file
 		}
 	}
-	return nil
+	return source, nil
 }
 
 // levelOf is the folder of the group that sets a limit. One that only

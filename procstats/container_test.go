@@ -177,6 +177,14 @@ func TestOOMKillsWithin(t *testing.T) {
 			"sys/fs/cgroup/memory/rota/a/memory.oom_control":   "oom_kill 2\n",
 			"sys/fs/cgroup/memory/rota/a/b/memory.oom_control": "oom_kill 4\n",
 		}, OOMKills{1, 6}},
+		"version 2, where only the group around ours counts memory": {map[string]string{
+			"proc/vmstat":                            "oom_kill 77\n",
+			"proc/self/cgroup":                       "0::/rota/leaf\n",
+			"proc/self/mountinfo":                    "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/rota/memory.events":       "oom_kill 5\n",
+			"sys/fs/cgroup/rota/memory.events.local": "oom_kill 2\n",
+			"sys/fs/cgroup/rota/leaf/cgroup.procs":   "1\n",
+		}, OOMKills{5, 0}},
 		"a group around ours": {map[string]string{
 			"proc/self/cgroup":                             "4:memory:/elsewhere/rota\n",
 			"proc/self/mountinfo":                          "31 23 0:28 /host /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
@@ -233,18 +241,20 @@ func TestGroupMoves(t *testing.T) {
 	writeAll(t, dir, map[string]string{"proc/self/mountinfo": "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"})
 	put("a", 100)
 	g := NewGroup(k)
-	check := func(limit int64) {
+	check := func(limit, kills int64) {
 		t.Helper()
 		c, err := g.Container()
 		n, err2 := g.OOMKills()
-		if err != nil || err2 != nil || c.Limit.Bytes != limit || c.Unreclaimable != 4 || n.Own != uint64(limit+1) {
-			t.Errorf("%+v, %v, %+v, %v, want a limit of %d", c, err, n, err2, limit)
+		if err != nil || err2 != nil || c.Limit.Bytes != limit || c.Unreclaimable != 4 || c.Events.OOMKill != n || n.Own != uint64(kills) {
+			t.Errorf("%+v, %v, %+v, %v, want a limit of %d and %d kills", c, err, n, err2, limit, kills)
 		}
 	}
-	check(100)
-	check(100)
+	check(100, 101)
+	check(100, 101)
 	put("b/c", 200)
-	check(200)
+	check(200, 101) // what was before we came is not ours
+	put("b/c", 205)
+	check(205, 101+5)
 	if err := os.Rename(dir+"/sys/fs/cgroup/b", dir+"/sys/fs/cgroup/d"); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +262,42 @@ func TestGroupMoves(t *testing.T) {
 		t.Error(err)
 	}
 	put("d/c", 300)
-	check(300)
+	check(300, 106)
+}
+
+// A counter goes on from where it was, whichever group it is of.
+func TestTally(t *testing.T) {
+	var sums tally
+	for i, c := range []struct {
+		dir       string
+		high, sum uint64
+	}{{"service", 7, 7}, {"slice", 44, 7}, {"slice", 46, 9}, {"service", 7, 9}, {"service", 8, 10}, {"slice", 46, 10}, {"slice", 1, 10}, {"slice", 2, 11}} {
+		if got := sums.add(c.dir, MemoryEvents{High: c.high}).High; got != c.sum {
+			t.Errorf("%d: %+v: %d", i, c, got)
+		}
+	}
+}
+
+// What stands beside the limit may be unreadable; the limit is heeded all the same.
+func TestContainerInPart(t *testing.T) {
+	dir := t.TempDir()
+	k := Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}
+	for _, file := range []string{"memory.pressure", "memory.events", "memory.oom.group"} {
+		writeAll(t, dir, map[string]string{
+			"proc/self/cgroup":                  "0::/rota\n",
+			"proc/self/mountinfo":               "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/rota/memory.max":     "300\n",
+			"sys/fs/cgroup/rota/memory.current": "5\n",
+			"sys/fs/cgroup/rota/" + file:        "max ?\n",
+		})
+		c, err := NewGroup(k).Container()
+		if err == nil || !strings.Contains(err.Error(), file) || c.Limit.Bytes != 300 || c.Usage != 5 {
+			t.Errorf("%s: %+v, %v", file, c, err)
+		}
+		if err := os.Remove(dir + "/sys/fs/cgroup/rota/" + file); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkContainer(b *testing.B) {

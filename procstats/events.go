@@ -12,13 +12,15 @@ import (
 	"syscall"
 )
 
-// MemoryEvents are counters since their group was made. What a kernel does not
-// count is 0. High, Max and OOM are counted where a limit is met, and so are those
-// of the group that Container's Limit is of (our own, where it is the machine's),
-// with all groups in it. A counter falls when another group comes to be the nearest.
+// MemoryEvents are counters. What a kernel does not count is 0. High, Max and OOM
+// are counted where a limit is met, and so are those of the group that Container's
+// Limit is of (our own, where it is the machine's), with all groups in it.
 //
 // OOMKill is counted where a process that was killed had been, whoever's limit it
 // was.
+//
+// The group that was looked at first counts since it was made; another one that
+// came to be the nearest, or that we were moved to, since then. See tally.
 type MemoryEvents struct {
 	High    uint64 // throttled over memory.high; version 2 alone
 	Max     uint64 // met the limit (version 1: memory.failcnt + memory.memsw.failcnt)
@@ -63,16 +65,18 @@ func (at memoryGroup) events(dir string) (MemoryEvents, error) {
 	return e, err
 }
 
-// oomKills reads OOMKill of a group, or of the machine if it is none or does not count.
+// oomKills reads OOMKill of a group, or of the nearest around it that counts, or
+// else of the machine.
 func (k Kernel) oomKills(at memoryGroup) (OOMKills, error) {
-	if at.dir != "" {
-		n, err := at.kills()
-		if at.around {
+	for _, dir := range at.upwards() {
+		n, err := killsOf(dir, at.v1)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if at.around || dir != at.dir {
 			n = OOMKills{Own: n.Total()}
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return n, err
-		}
+		return n, err
 	}
 	n, err := loadKills(k.Proc + "/vmstat")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -90,26 +94,26 @@ func (at memoryGroup) countsApart() bool {
 	return at.v1 || err == nil
 }
 
-func (at memoryGroup) kills() (OOMKills, error) {
-	if at.v1 {
-		own, err := loadKills(path.Join(at.dir, "memory.oom_control"))
+func killsOf(dir string, v1 bool) (OOMKills, error) {
+	if v1 {
+		own, err := loadKills(path.Join(dir, "memory.oom_control"))
 		if err != nil {
 			return OOMKills{}, err
 		}
-		nested, err := killsWithin(at.dir)
+		nested, err := killsWithin(dir)
 		return OOMKills{own, nested}, err
 	}
 	for {
-		before, err := loadKills(path.Join(at.dir, "memory.events.local"))
+		before, err := loadKills(path.Join(dir, "memory.events.local"))
 		alone := !errors.Is(err, fs.ErrNotExist)
 		if alone && err != nil {
 			return OOMKills{}, err
 		}
-		all, err := loadKills(path.Join(at.dir, "memory.events"))
+		all, err := loadKills(path.Join(dir, "memory.events"))
 		if err != nil || !alone {
 			return OOMKills{Own: all}, err
 		}
-		own, err := loadKills(path.Join(at.dir, "memory.events.local"))
+		own, err := loadKills(path.Join(dir, "memory.events.local"))
 		if err != nil || own == before { // else one was killed between the files
 			return OOMKills{own, all - min(all, own)}, err
 		}

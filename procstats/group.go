@@ -21,6 +21,8 @@ type Group struct {
 	found   bool
 	machine meminfo   // for what hardly changes: its size, and how much of it is the kernel's
 	read    time.Time // when machine was
+	met     tally     // of limits
+	killed  tally
 }
 
 // machineAge is how old machine may get.
@@ -32,12 +34,16 @@ func NewGroup(k Kernel) *Group { return &Group{kernel: k} }
 // OOMKills is MemoryEvents.OOMKill now.
 func (g *Group) OOMKills() (OOMKills, error) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	at, err := g.find()
-	g.mu.Unlock()
 	if err != nil {
 		return OOMKills{}, err
 	}
-	return g.kernel.oomKills(at)
+	n, err := g.kernel.oomKills(at)
+	if err != nil {
+		return OOMKills{}, err
+	}
+	return g.killed.add(at.dir, MemoryEvents{OOMKill: n}).OOMKill, nil
 }
 
 // Nests tells whether the memory of a process is charged to another group than
@@ -102,8 +108,11 @@ func parseText(r io.Reader) (string, error) {
 }
 
 // upwards are the folders of the group and of those around it, innermost first,
-// as far up as they can be seen.
+// as far up as they can be seen; none if there is no group.
 func (at memoryGroup) upwards() []string {
+	if at.dir == "" {
+		return nil
+	}
 	dirs := []string{at.dir}
 	for dir := at.dir; len(dir) > len(at.mount); {
 		dir = path.Dir(dir)

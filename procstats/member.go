@@ -14,7 +14,8 @@ type member struct {
 	known  bool // read at least once, so that stat.StartTime is valid
 	hidden bool // it lives, but cannot be read
 	stat   Stat
-	status Status
+	said   Status // by the kernel
+	status Status // and corrected
 
 	statFile, statusFile handle
 
@@ -22,6 +23,7 @@ type member struct {
 	// pages that a process shares change far less than those that it owns, so
 	// the difference is carried forward and only status is read meanwhile.
 	measured bool
+	off      offset
 	rollup   Rollup
 	discount int64 // taken off Status.Private; never negative
 	shift    int64 // added to Status.resident to make the PSS; negative where anonymous pages are shared
@@ -70,11 +72,12 @@ func (m *member) read(s *Sampler) error {
 
 // take takes a status over.
 func (m *member) take(status Status) {
-	m.status = status
+	m.said = status
+	m.status = m.off.correct(status)
 	// No more can be shared than there is: a process that threw its pages away,
 	// as execve does, does not get the discount back when it grows again.
-	m.discount = min(m.discount, status.Private())
-	m.shift = max(m.shift, -status.resident())
+	m.discount = min(m.discount, m.status.Private())
+	m.shift = max(m.shift, -m.status.resident())
 }
 
 // unseen tells a process that has ended from one that lives and is hidden. A
@@ -117,7 +120,7 @@ func (m *member) measure(r Rollup, alone bool) {
 
 // unmeasure forgets the last reading.
 func (m *member) unmeasure() {
-	m.measured, m.rollup, m.discount, m.shift, m.share = false, Rollup{}, 0, 0, share{}
+	m.measured, m.off, m.rollup, m.discount, m.shift, m.share = false, offset{}, Rollup{}, 0, 0, share{}
 }
 
 // leave is what others have more of now that the process has ended: its part of

@@ -78,9 +78,11 @@ func (f *family) rollup(s *Sampler, now time.Time) {
 		if m.stat.ended() || m.hidden {
 			continue
 		}
-		r, err := s.kernel.Rollup(m.pid)
+		r, off, err := s.kernel.count(m.pid)
 		switch {
 		case err == nil:
+			m.off = off
+			m.take(m.said)
 			m.measure(r, alone)
 			read = true
 		case errors.Is(err, fs.ErrPermission):

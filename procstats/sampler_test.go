@@ -75,7 +75,7 @@ func (w *world) put(s Stat, anon, file int64) {
 
 func (w *world) rollup(pid int, u Rollup) {
 	w.t.Helper()
-	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty,
+	for _, size := range []*int64{&u.RSS, &u.PSS, &u.PSSAnon, &u.PSSFile, &u.PrivateClean, &u.PrivateDirty, &u.SharedClean, &u.SharedDirty, &u.Anonymous,
 		&u.LazyFree, &u.AnonHugePages} {
 		*size <<= 10
 	}

@@ -17,16 +17,19 @@ type container interface {
 
 // contain takes over a look at the container that began at a time.
 func (s *Supervisor) contain(c procstats.Container, err error, at, now time.Time) {
-	if err != nil {
-		s.warn("container", "%v: limits of the container are not heeded", err)
-		s.fleet.Contain(s.config.Policy, s.fleet.Container, now) // what the workers have together is known
-		return
+	switch {
+	case err == nil:
+		s.countKills(c.Events.OOMKill, at, now)
+		s.tellKills(now)
+	case c.Limit.Bytes > 0:
+		s.warn("container "+err.Error(), "%v: not all is known of what the container met", err)
+	default:
+		s.warn("container "+err.Error(), "%v: limits of the container are not heeded", err)
 	}
-	s.countKills(c.Events.OOMKill, at, now)
-	s.tellKills(now)
-	if c.Limit.Bytes == 0 {
+	s.uncontained = c.Limit.Bytes == 0
+	if s.uncontained { // what the workers have together is known
 		s.fleet.Contain(s.config.Policy, s.fleet.Container, now)
-		return // there is nothing to be read
+		return
 	}
 	s.noteLimit(c, now)
 	s.contained, s.containedAt = c, now

@@ -29,7 +29,7 @@ type Status struct {
 	Next *policy.Next
 	// Cycles are the workers replaced so far, by trigger.
 	Cycles map[policy.Trigger]int
-	// Container is what holds the workers; the zero value before the first look.
+	// Container is what holds the workers; the zero value while it cannot be looked at.
 	Container procstats.Container
 	// Memory is what the workers cost together in bytes, shared memory counted once.
 	Memory int64
@@ -111,12 +111,15 @@ func (s *Supervisor) publish(now time.Time) {
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
-		SampleDuration: s.sampleCost, Container: s.contained,
+		SampleDuration: s.sampleCost,
 		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
 		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {
 		st.Listeners = append(st.Listeners, a.String())
+	}
+	if !s.uncontained {
+		st.Container = s.contained
 	}
 	if st.Ready < st.Desired {
 		st.Missing = s.missing(now)
@@ -181,5 +184,5 @@ func (ws *WorkerStatus) costs(u *procstats.Usage) {
 	ws.SharedClean, ws.SharedDirty, ws.LazyFree, ws.HugePages = u.SharedClean, u.SharedDirty, u.LazyFree, u.HugePages
 	ws.MinorFaults, ws.MajorFaults = u.MinorFaults, u.MajorFaults
 	ws.Sampled, ws.Denied = u.RSS > 0 && !u.Hidden, u.Denied || u.Hidden
-	ws.Measured = ws.Sampled && !u.Measured.IsZero()
+	ws.Measured = ws.Sampled && !u.Measured.IsZero() && !u.Denied
 }

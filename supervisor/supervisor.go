@@ -72,6 +72,7 @@ type Supervisor struct {
 	measure     map[uint64]bool     // workers that a decision wants measured exactly
 	contained   procstats.Container // at the last look; the zero value before
 	containedAt time.Time
+	uncontained bool  // the last look failed
 	kills       kills // in rota's control group
 	nested      kills // in the groups within that
 	limits      limits
