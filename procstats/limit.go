@@ -24,7 +24,8 @@ const noLimit = 1 << 62
 // those around it, as far up as they can be seen: memory.max and memory.high of
 // version 2, memory.limit_in_bytes of version 1. There, memory.stat tells
 // hierarchical_memory_limit too, which includes groups outside of a container.
-// No control group, or none with a limit, is the zero Limit.
+// No control group, or none with a limit below the machine's memory, is the zero
+// Limit.
 func (k Kernel) MemoryLimit() (Limit, error) {
 	at, err := k.memoryGroup()
 	if errors.Is(err, errNoGroup) {
@@ -46,6 +47,10 @@ func (k Kernel) MemoryLimit() (Limit, error) {
 		return Limit{}, err
 	}
 	least.lower(hidden)
+	machine, err := k.meminfo()
+	if err != nil || !machine.limits(least) {
+		return Limit{}, err
+	}
 	return least, nil
 }
 

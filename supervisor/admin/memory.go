@@ -24,7 +24,7 @@ var poolMemory = []family{
 	{"rota_cgroup_memory_unreclaimable_bytes", "Memory that the kernel cannot take back from the container without swapping or killing.", ""},
 	{"rota_cgroup_memory_swap_bytes", "Memory of the container that was swapped out.", ""},
 	{"rota_cgroup_memory_events_total", "What the container met: throttled over memory.high, at its limit, out of memory, processes killed for it.", "event"},
-	{"rota_cgroup_memory_pressure_seconds_total", "Time for which some of the container's processes, or all that could have run, waited for memory; absent where the kernel does not tell.", "kind"},
+	{"rota_cgroup_memory_pressure_seconds_total", "Time for which some of the container's processes, or all that could have run, waited for memory, or the machine's under cgroup v1, which counts none of a container; absent where the kernel does not tell.", "kind"},
 	{"rota_cgroup_memory_oom_group", "1 if the kernel kills all of the container, rota too, when one process is over the limit.", ""},
 }
 

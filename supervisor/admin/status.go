@@ -140,11 +140,19 @@ func describeContainer(st *supervisor.Status) api.Container {
 	if c.Limit.Bytes <= 0 { // it could not be looked at
 		return api.Container{}
 	}
-	kills := int64(c.Events.OOMKill.Total())
-	return api.Container{
-		Machine: c.Machine, LimitBytes: &c.Limit.Bytes, UsageBytes: &c.Usage, WorkingSetBytes: &c.WorkingSet,
-		UnreclaimableBytes: &c.Unreclaimable, SwapBytes: &c.Swap, OOMKills: &kills,
+	count := func(n uint64) *int64 {
+		m := int64(n)
+		return &m
 	}
+	d := api.Container{
+		Machine: c.Machine, LimitBytes: &c.Limit.Bytes, LimitSource: c.Limit.Source, UsageBytes: &c.Usage, WorkingSetBytes: &c.WorkingSet,
+		UnreclaimableBytes: &c.Unreclaimable, SwapBytes: &c.Swap, OOMGroup: &c.OOMGroup,
+		OOMKills: count(c.Events.OOMKill.Total()), OOMs: count(c.Events.OOM), Throttled: count(c.Events.High), LimitMet: count(c.Events.Max),
+	}
+	if p := c.Pressure; p.Known {
+		d.Pressure = &api.Pressure{Source: p.Source, SomeSeconds: p.Some.Seconds(), FullSeconds: p.Full.Seconds()}
+	}
+	return d
 }
 
 func describeVerdict(st *supervisor.Status) api.Verdict {
@@ -176,7 +184,9 @@ func describeWorker(w *supervisor.WorkerStatus, fronted bool) api.Worker {
 		StartedAt: w.Started.UTC(), ReadyAt: moment(w.ReadyAt), DueAt: moment(w.Due),
 		Memory: api.Memory{
 			RSSBytes: known(w.RSS, w.Sampled), PSSBytes: known(w.PSS, w.Measured), PrivateBytes: known(w.Private, w.Sampled),
-			SharedBytes: known(w.Shared, w.Measured), SwapBytes: known(w.Swap, w.Sampled), Denied: w.Denied,
+			SharedBytes: known(w.Shared, w.Measured), SharedCleanBytes: known(w.SharedClean, w.Measured), SharedDirtyBytes: known(w.SharedDirty, w.Measured),
+			LazyFreeBytes: known(w.LazyFree, w.Measured), HugeBytes: known(w.HugePages, w.Measured), SwapBytes: known(w.Swap, w.Sampled),
+			MinorFaults: known(w.MinorFaults, w.Sampled), MajorFaults: known(w.MajorFaults, w.Sampled), Denied: w.Denied,
 			GrowthBytesPerSecond: w.Foreseen.Growth, LimitAt: moment(w.Foreseen.Reaches),
 		},
 		CPU: api.CPU{Seconds: known(w.CPU.Seconds(), w.Sampled), Cores: known(w.Cores, w.Timed)},

@@ -22,7 +22,8 @@ func full(slot int) supervisor.WorkerStatus {
 	return supervisor.WorkerStatus{
 		ID: uint64(slot) + 1, Slot: slot, PID: 100 + slot, Generation: 2, State: policy.Ready, Trigger: policy.Memory,
 		Started: noon, ReadyAt: noon.Add(time.Second), Due: noon.Add(time.Hour),
-		RSS: 400, PSS: 100, Private: 80, Shared: 320, Swap: 5, CPU: 1500 * time.Millisecond, Cores: 0.25,
+		RSS: 400, PSS: 100, Private: 80, Shared: 320, Swap: 5, SharedClean: 200, SharedDirty: 120, LazyFree: 3, HugePages: 2,
+		MinorFaults: 70, MajorFaults: 1, CPU: 1500 * time.Millisecond, Cores: 0.25,
 		Sampled: true, Measured: true, Timed: true, Foreseen: policy.Foreseen{Growth: 2, Reaches: noon.Add(time.Minute)},
 		LastCycle: &supervisor.LastCycle{Trigger: policy.Memory, Reason: "over", At: noon},
 	}
@@ -38,9 +39,13 @@ func rolled(n int) *supervisor.Status {
 		},
 		Next: &policy.Next{Slot: -1, Trigger: policy.Cron, At: noon}, Cycles: map[policy.Trigger]int{policy.Memory: 7},
 		Memory: 300, Budget: 900, MaxMemory: 500, MemoryMetric: supervisor.MetricPrivate, Paused: map[policy.Trigger]string{policy.Memory: "too low"},
-		Container: procstats.Container{Limit: procstats.Limit{Bytes: 1000}, Usage: 700, WorkingSet: 600, Unreclaimable: 500, Swap: 4, Events: procstats.MemoryEvents{OOMKill: procstats.OOMKills{Own: 2}}},
-		Verdict:   verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second},
-		Causes:    []string{"huge pages"},
+		Container: procstats.Container{
+			Limit: procstats.Limit{Bytes: 1000, Source: "memory.max"}, Usage: 700, WorkingSet: 600, Unreclaimable: 500, Swap: 4, OOMGroup: true,
+			Events:   procstats.MemoryEvents{High: 6, Max: 9, OOM: 1, OOMKill: procstats.OOMKills{Own: 2}},
+			Pressure: procstats.Pressure{Known: true, Source: "memory.pressure", Some: 2 * time.Second, Full: time.Second},
+		},
+		Verdict: verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second},
+		Causes:  []string{"huge pages"},
 	}
 	for slot := range n {
 		st.Workers = append(st.Workers, full(slot))

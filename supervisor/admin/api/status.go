@@ -62,13 +62,26 @@ type PoolMemory struct {
 
 // Container is what holds the workers, or the machine where nothing does.
 type Container struct {
-	Machine            bool   `json:"machine"` // there is no limit but the machine's memory
-	LimitBytes         *int64 `json:"limit_bytes"`
-	UsageBytes         *int64 `json:"usage_bytes"` // page cache included
-	WorkingSetBytes    *int64 `json:"working_set_bytes"`
-	UnreclaimableBytes *int64 `json:"unreclaimable_bytes"`
-	SwapBytes          *int64 `json:"swap_bytes"`
-	OOMKills           *int64 `json:"oom_kills"`
+	Machine            bool      `json:"machine"` // there is no limit but the machine's memory
+	LimitBytes         *int64    `json:"limit_bytes"`
+	LimitSource        string    `json:"limit_source,omitempty"` // the file that says so
+	UsageBytes         *int64    `json:"usage_bytes"`            // page cache included
+	WorkingSetBytes    *int64    `json:"working_set_bytes"`
+	UnreclaimableBytes *int64    `json:"unreclaimable_bytes"`
+	SwapBytes          *int64    `json:"swap_bytes"`
+	OOMKills           *int64    `json:"oom_kills"`
+	OOMs               *int64    `json:"ooms"`      // times that the limit could not be met; 0 with cgroup v1, which does not count them
+	Throttled          *int64    `json:"throttled"` // times that a process was slowed down over memory.high
+	LimitMet           *int64    `json:"limit_met"` // times that memory had to be taken back for the limit
+	OOMGroup           *bool     `json:"oom_group"` // the kernel kills all of the container, rota too, when one process is over the limit
+	Pressure           *Pressure `json:"pressure"`  // null where the kernel does not tell
+}
+
+// Pressure is for how long processes have waited for memory so far.
+type Pressure struct {
+	Source      string  `json:"source"`       // the file that says so: the container's, or the machine's
+	SomeSeconds float64 `json:"some_seconds"` // at least one did
+	FullSeconds float64 `json:"full_seconds"` // all that could have run did
 }
 
 // Verdict is what the workers' memory does, for people.
@@ -131,7 +144,13 @@ type Memory struct {
 	PSSBytes             *int64     `json:"pss_bytes"`
 	PrivateBytes         *int64     `json:"private_bytes"`
 	SharedBytes          *int64     `json:"shared_bytes"`
+	SharedCleanBytes     *int64     `json:"shared_clean_bytes"`
+	SharedDirtyBytes     *int64     `json:"shared_dirty_bytes"`
+	LazyFreeBytes        *int64     `json:"lazyfree_bytes"` // given back by the program, and not yet taken by the kernel
+	HugeBytes            *int64     `json:"huge_bytes"`     // in huge pages, of which a part may never have been used
 	SwapBytes            *int64     `json:"swap_bytes"`
+	MinorFaults          *int64     `json:"minor_faults"`            // page faults served from memory so far
+	MajorFaults          *int64     `json:"major_faults"`            // and from a disk
 	Denied               bool       `json:"denied"`                  // not all may be read, so that private is an upper bound, or null
 	GrowthBytesPerSecond float64    `json:"growth_bytes_per_second"` // 0 where it does not grow steadily
 	LimitAt              *time.Time `json:"limit_at"`                // when it is expected to reach the pool's limit_bytes

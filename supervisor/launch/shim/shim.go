@@ -135,11 +135,13 @@ func raiseScore(raise int) error {
 	if err != nil {
 		return errors.New("cannot read " + scoreFile + ": " + err.Error())
 	}
-	if score >= scoreMost {
-		return nil
-	}
 	if err := write(scoreFile, strconv.Itoa(min(score+raise, scoreMost))); err != nil {
 		return errors.New("cannot raise the worker's score: cannot write " + scoreFile + ": " + err.Error())
+	}
+	if score+raise > scoreMost {
+		return errors.New("the kernel may kill rota rather than a worker when memory runs out: rota's oom_score_adj is " + strconv.Itoa(score) +
+			", which leaves " + strconv.Itoa(max(0, scoreMost-score)) + " of " + strconv.Itoa(raise) +
+			" to put workers above it (Kubernetes gives containers a lower one the more memory they request)")
 	}
 	return nil
 }
