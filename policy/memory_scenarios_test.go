@@ -224,14 +224,10 @@ func simFast() []simCase {
 
 // simBudgets are about all workers together.
 func simBudgets() []simCase {
-	// only sets a total budget and no limit for each worker.
-	only := func(s *simScenario, container float64) {
-		s.limit, s.container, s.total = 0, container, 0.9*container
-	}
 	fast := func(boot time.Duration) func(s *simScenario) {
 		return func(s *simScenario) {
 			s.fresh, s.fixed, s.boot, s.drain, s.exit = 30*simMiB, 20*simMiB, boot, 300*time.Millisecond, 50*time.Millisecond
-			only(s, 512*simMiB)
+			s.onlyTotal(512 * simMiB)
 			s.span, s.interval, s.spikeUpTo = 10*time.Minute, time.Second, 0
 			s.load, s.trace = simSteady(50), simRequestLeak(s.fresh, simMiB)
 			s.wanted = simPromise{peak: 0.95, trigger: Total, atLeast: 60}
@@ -248,7 +244,7 @@ func simBudgets() []simCase {
 		}},
 		{"total: one grown worker", []int{2, 4, 8}, func(s *simScenario) {
 			grows := 3 * s.fresh
-			only(s, (float64(s.workers)*s.fresh+grows+s.fixed)/0.9)
+			s.onlyTotal((float64(s.workers)*s.fresh + grows + s.fixed) / 0.9)
 			s.container += s.fresh
 			s.span, s.interval, s.spikeUpTo = 24*time.Hour, 10*time.Second, 0
 			s.trace = simOneSlot(1, simLeak(s.fresh, grows/(2*time.Hour).Seconds()), simFlat(s.fresh))
@@ -258,7 +254,7 @@ func simBudgets() []simCase {
 			s.wanted = simPromise{trigger: Total, only: 2, atLeast: 8, atMost: 12, stops: 1}
 		}},
 		{"total: equal leaks of 1 h", []int{2, 4, 8}, func(s *simScenario) {
-			only(s, (float64(s.workers)*4*s.fresh+s.fixed)/0.9)
+			s.onlyTotal((float64(s.workers)*4*s.fresh + s.fixed) / 0.9)
 			s.container += s.fresh
 			s.span, s.spikeUpTo = 12*time.Hour, 0
 			s.trace = simLeak(s.fresh, 3*s.fresh/time.Hour.Seconds())

@@ -35,8 +35,17 @@ type simScenario struct {
 	spikeEvery time.Duration // mean time between two spikes of one worker; 0 for none
 	spikeUpTo  float64       // bytes that a spike reaches
 	part       float64       // a number drawn from 0 to 1, for levels
+	vary       float64       // boots and drains take up to so much more or less than usual, as a share
+	counts     bool          // what all workers share counts for each, as RSS does
 
+	events []simEvent // in the order in which they happen
 	wanted simPromise
+}
+
+// simEvent is something that happens to a pool once.
+type simEvent struct {
+	after time.Duration
+	do    func(p *simPool)
 }
 
 // simLife is one worker of a simulated pool, from its start to its end.
@@ -66,6 +75,7 @@ type simPool struct {
 	seed    uint64
 	whole   bool // every slot was served once
 	short   map[int]bool
+	events  []simEvent // still to come
 	out     *simOutcome
 }
 
@@ -85,7 +95,7 @@ func simulate(s *simScenario, seed uint64) *simOutcome {
 	p := &simPool{
 		simScenario: s, config: s.config(seed), fleet: NewFleet(s.workers, start), start: start, now: start,
 		sampled: start.Add(s.interval), lives: map[uint64]*simLife{}, seed: seed, short: map[int]bool{},
-		out: newSimOutcome(s, seed),
+		events: s.events, out: newSimOutcome(s, seed),
 	}
 	p.look()
 	p.settle()
@@ -110,6 +120,10 @@ func (p *simPool) step(end time.Time) bool {
 		consider(l.boots, func() { p.serve(l) })
 		consider(l.idles, func() { l.idles = time.Time{}; p.fleet.MarkIdle(l.id) })
 		consider(l.ends, func() { p.fleet.Remove(p.config, l.id, p.now); delete(p.lives, l.id) })
+	}
+	if len(p.events) > 0 {
+		e := p.events[0]
+		consider(p.start.Add(e.after), func() { p.events = p.events[1:]; e.do(p) })
 	}
 	consider(Wake(p.config, p.now, p.fleet), func() {})
 	if next.After(end) || p.out.stuck {
@@ -210,8 +224,12 @@ func (p *simPool) look() {
 }
 
 func (p *simPool) sample(seen float64) Sample {
+	bytes := seen
+	if p.counts {
+		bytes += p.shared
+	}
 	return Sample{
-		Bytes: int64(seen), Private: int64(seen), Exact: true,
+		Bytes: int64(bytes), Private: int64(seen), Exact: true,
 		Share: int64(seen + p.shared/float64(len(p.fleet.Workers))),
 	}
 }
@@ -238,12 +256,12 @@ func (p *simPool) apply(a Action) {
 		w := p.fleet.Launch(a, p.now)
 		rng := rand.New(rand.NewPCG(p.seed, w.ID))
 		p.lives[w.ID] = &simLife{
-			id: w.ID, slot: w.Slot, started: p.now, boots: p.now.Add(p.boot), rng: rng,
+			id: w.ID, slot: w.Slot, started: p.now, boots: p.now.Add(p.varied(p.boot, rng)), rng: rng,
 			weight: 0.95 + 0.1*rng.Float64(), phase: rng.Float64(),
 		}
 	case Drain:
 		p.fleet.Retire(p.config, a, p.now)
-		p.lives[a.ID].idles = p.now.Add(p.drain)
+		p.lives[a.ID].idles = p.now.Add(p.varied(p.drain, p.lives[a.ID].rng))
 	case Stop:
 		p.fleet.Halt(a, p.now)
 		p.end(a.ID, p.exit)
@@ -266,6 +284,14 @@ func (p *simPool) apply(a Action) {
 		p.out.stuck = true
 		p.out.violate("at +%s: %+v", p.since(), a)
 	}
+}
+
+// varied is how long something takes this time that usually takes d.
+func (p *simPool) varied(d time.Duration, rng *rand.Rand) time.Duration {
+	if p.vary == 0 {
+		return d
+	}
+	return time.Duration(float64(d) * (1 + p.vary*(2*rng.Float64()-1)))
 }
 
 func (p *simPool) end(id uint64, in time.Duration) {

@@ -181,14 +181,15 @@ const (
 
 // excess is what a worker has grown by since it settled, or since it was ready if
 // it leaks from the start. One that warms up, ever slower or to where others have
-// settled, is not to blame. Of a saw the floors count.
+// settled, is not to blame. Of a saw the floors count, as long as it is one: what has
+// not fallen again for twice the time between two falls has stopped to.
 func (f *Fleet) excess(w *Worker) int64 {
 	if w.trend == nil {
 		return 0
 	}
 	base, has := w.base, w.Private
-	if w.trend.falls > 1 {
-		has = min(has, w.trend.trough)
+	if t := w.trend; t.falls > 1 && t.age()-t.lastT <= 2*(t.lastT-t.fallT) {
+		has = min(has, t.trough)
 	}
 	if !f.brink {
 		if w.trend.age() < f.learned.settling {
