@@ -19,18 +19,23 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if !w.Under {
 		return true
 	}
-	until := now
-	if w.Over > 0 { // that it has had to wait since is no life
-		until = w.overSince
-	}
-	if until.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime) {
+	if w.livedLong(c, now) {
 		return false
 	}
 	if o, grows := w.trend.outlook(now, w.trend.age()/2); grows {
 		return o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
 	}
-	flat, _ := w.trend.flat(w.trend.age() / 3)
-	return flat > 0 || w.trend.jumped()
+	rest, _ := w.trend.rest()
+	return rest >= w.trend.age()/4 || w.trend.jumped()
+}
+
+// livedLong tells whether a worker was under its limit for long.
+func (w *Worker) livedLong(c Config, now time.Time) bool {
+	until := now
+	if w.Over > 0 { // that it has had to wait since is no life
+		until = w.overSince
+	}
+	return until.Sub(w.ReadyAt) >= max(shortLife, c.MinUptime)
 }
 
 // Growth of which less is left than this part, from the second quarter of a
@@ -54,12 +59,14 @@ func (f *Fleet) noteCycle(c Config, w *Worker, now time.Time) {
 		rate = o.rate
 	}
 	f.learned.rates.add(rate)
+	f.learnRest(c, w)
 	switch {
 	case w.Leaving != Memory:
 	case w.futile(c, now):
 		f.learned.futile++
-	default:
+	case rate > 0 || w.livedLong(c, now):
 		f.learned.futile = 0
+	default: // It may have helped or not: of what hardly grows any more, noise hides which.
 	}
 }
 

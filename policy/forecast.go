@@ -151,6 +151,11 @@ func spread(c Config, now time.Time, f *Fleet) (*Worker, string) {
 	if len(row) == 0 || now.Before(start) {
 		return nil, ""
 	}
+	// Who goes first, since both do not fit, need not wait for its successor; and of
+	// one that is alone nobody serves in its place.
+	if way, _ := f.way(c, now); f.Desired == 1 && way == tight && now.Before(start.Add(f.learned.boots.took*5/4)) {
+		return nil, ""
+	}
 	w := row[0].w
 	reason := fmt.Sprintf("%s memory of %s grows by %s/s and would be over %s in %s; a cycle takes %s", c.MemoryMetric, size(w.Memory),
 		size(int64(w.foreseen.Growth)), size(c.MaxMemory), row[0].at.Sub(now).Round(100*time.Millisecond), f.learned.cycle(c).Round(100*time.Millisecond))

@@ -13,8 +13,8 @@ type learned struct {
 	rates  recent[float64] // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
 
 	// stops is the highest level at which a worker of this release was seen to
-	// stop growing, and for how long at most it did. What grows below it is
-	// expected to stop there again.
+	// stop growing, and for how long at most it did, or had grown before. What
+	// grows below it is expected to stop there again.
 	stops   int64
 	stopped time.Duration
 	// settling is within what age at most workers of this release settled.
@@ -62,14 +62,16 @@ func (s *slowest) add(d time.Duration) {
 // requests, and for most servers to end.
 const guessedDrain = 3 * time.Second / 2
 
-// cycle is how long a cycle may take.
-func (l *learned) cycle(c Config) time.Duration {
-	drain := min(guessedDrain, c.DrainTimeout)
+// drain is how long it may take for a worker to be gone that is told to go.
+func (l *learned) drain(c Config) time.Duration {
 	if l.drains.some {
-		drain = l.drains.took
+		return l.drains.took
 	}
-	return l.boots.took + drain
+	return min(guessedDrain, c.DrainTimeout)
 }
+
+// cycle is how long a cycle may take.
+func (l *learned) cycle(c Config) time.Duration { return l.boots.took + l.drain(c) }
 
 // lead is how long before a limit a cycle must begin: a quarter more than it
 // takes, and some samples.
@@ -110,13 +112,12 @@ const flatShare = 50
 func (f *Fleet) learnLevel(c Config, w *Worker) {
 	l := &f.learned
 	if w.trend.falls > 1 {
-		l.stops = max(l.stops, w.trend.fell)
-		l.stopped = max(l.stopped, w.trend.lastT-w.trend.fallT)
+		l.noteStop(w.trend.fell, w.trend.lastT-w.trend.fallT)
 	}
 	// For a moment even a leak is flat; for a third of a life it is not.
 	age := w.trend.age()
-	flat, level := w.trend.flat(max(c.MinUptime, 8*c.SampleInterval, age/3))
-	if flat == 0 {
+	rest, level := w.trend.rest()
+	if rest < max(c.MinUptime*3/2, 12*c.SampleInterval, age/3) {
 		return
 	}
 	if !w.settled {
@@ -127,28 +128,50 @@ func (f *Fleet) learnLevel(c Config, w *Worker) {
 	if age <= w.settling {
 		w.base = max(w.base, w.Private)
 	}
-	l.stops, l.stopped = max(l.stops, level), max(l.stopped, flat)
+	l.noteStop(level, max(rest, age-rest))
 }
 
-// flat is the longest stretch up to now, of at least so long, in which memory
-// stayed what it was, and the most that it was then; 0 if there is none.
-func (t *trend) flat(atLeast time.Duration) (stretch time.Duration, level int64) {
+// noteStop notes that growth which had lasted for so long, or a stretch that was
+// flat for so long, came to its end at a level.
+func (l *learned) noteStop(level int64, lasted time.Duration) {
+	l.stops, l.stopped = max(l.stops, level), max(l.stopped, lasted)
+}
+
+// learnRest notes of a worker that goes since it was expected to grow on that it has come to rest meanwhile: by now a good part of what it has would have
+// come once more. Otherwise each in a row would go before it can show that it
+// stops. It may be a leak that paused, which is told sooner than by learnLevel only
+// where there is room for all workers to be at their limits.
+func (f *Fleet) learnRest(c Config, w *Worker) {
+	if w.Over > 0 || !f.limitsFit(c) {
+		return
+	}
+	rest, level := w.trend.rest()
+	grew := w.trend.age() - rest
+	missed := float64(w.Private-w.base) * rest.Seconds() / grew.Seconds()
+	if rest >= 3*c.SampleInterval && missed >= 4*float64(flatness(level)) {
+		f.learned.noteStop(level, w.trend.age())
+	}
+}
+
+// rest is how long memory has been what it is now, and the most that it was since.
+func (t *trend) rest() (lasted time.Duration, level int64) {
 	for i := range t.levels {
 		l := &t.levels[i]
-		if l.n < leastPoints {
-			break
-		}
-		if l.span() < atLeast {
-			continue
-		}
-		low, high := l.open.low, l.open.low
-		for _, p := range l.points[:min(l.n, trendPoints)] {
+		now := t.levels[0].open.low
+		low, high := min(now, l.open.low), max(now, l.open.low)
+		for j := range min(l.n, trendPoints) {
+			p := l.points[(l.n-1-j)%trendPoints]
 			low, high = min(low, p.low), max(high, p.low)
+			if high-low > flatness(high) {
+				break
+			}
+			if since := t.age() - p.at; since > lasted {
+				lasted, level = since, high
+			}
 		}
-		if high-low > max(high/flatShare, leastFall) {
-			break
-		}
-		stretch, level = l.span(), high
 	}
-	return stretch, level
+	return lasted, level
 }
+
+// flatness is by how much memory may vary and still count as flat.
+func flatness(level int64) int64 { return max(level/flatShare, leastFall) }

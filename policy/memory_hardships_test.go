@@ -10,7 +10,34 @@ func TestMemoryOutcomesOfHardships(t *testing.T) { testOutcomes(t, simHardships(
 
 // simHardships are what the other cases are too regular to have.
 func simHardships() []simCase {
+	// fills takes a while after it is ready to load what it serves from.
+	fills := func(to float64, in, boot time.Duration) func(s *simScenario) {
+		return func(s *simScenario) {
+			s.boot, s.span = boot, 2*time.Hour
+			s.trace = simFill(s.fresh, to*s.limit, in)
+			// Until it ends it cannot be told from a leak. That it does is learned.
+			s.wanted = simPromise{most: 1, atMost: 3, stops: 1}
+		}
+	}
 	return []simCase{
+		{"filled in 20 s, boot 20 s", []int{1, 2, 4}, fills(0.8, 20*time.Second, 20*time.Second)},
+		{"filled in 1 min, boot 20 s", []int{1, 2, 4}, fills(0.8, time.Minute, 20*time.Second)},
+		{"filled in 1 min, boot 1 min", []int{1, 4}, fills(0.8, time.Minute, time.Minute)},
+		{"warm-up of 1 min, boot 1 min", []int{1, 2, 4}, func(s *simScenario) {
+			s.boot, s.span = time.Minute, 2*time.Hour
+			s.trace = simWarmUp(s.fresh, 0.85*s.limit, time.Minute)
+			s.wanted = simPromise{never: true, most: 1}
+		}},
+		{"limit below the warm size, many workers", []int{8, 16}, func(s *simScenario) {
+			warm := s.fresh
+			s.fresh, s.limit = warm/3, 0.7*warm
+			s.container = (float64(s.workers+1)*warm*2 + s.fixed) / 0.85
+			s.total, s.spikeUpTo = 0.9*s.container, 0
+			s.span = 30 * time.Minute
+			s.trace = simWarmUp(s.fresh, warm, 20*time.Second)
+			s.wanted = simPromise{brakes: Memory, atMost: 6 + s.workers, trigger: Memory}
+		}},
+		{"filled by half in 1 min, boot 1 min", []int{1, 8}, fills(0.6, time.Minute, time.Minute)},
 		{"total: leak of 2 h after two early dips", []int{4}, func(s *simScenario) {
 			s.fresh, s.noise, s.spikeUpTo = 200*simMiB, 0, 0
 			s.onlyTotal(8*s.fresh + s.fixed)
@@ -32,6 +59,13 @@ func simHardships() []simCase {
 // onlyTotal sets a total budget, for a container of a size, and no limit for each worker.
 func (s *simScenario) onlyTotal(container float64) {
 	s.limit, s.container, s.total = 0, container, 0.9*container
+}
+
+// simFill rises to a level within so long, and stays there.
+func simFill(fresh, level float64, in time.Duration) simTrace {
+	return func(l *simLife, now time.Time) float64 {
+		return fresh + (level-fresh)*min(1, now.Sub(l.ready).Seconds()/in.Seconds())
+	}
 }
 
 // simDips are short falls by so much, at some ages.

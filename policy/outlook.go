@@ -41,6 +41,7 @@ type fit struct {
 	doubt   float64 // the least that this may be
 	part    float64
 	quarter float64 // seconds
+	noise   float64 // bytes by which a few looks may differ from what is steady
 	from    time.Duration
 	window  time.Duration
 }
@@ -70,12 +71,12 @@ func (l *level) read(t *trend, now time.Time) (outlook, bool) {
 	}
 	// The points end some time ago, and what was to be seen since must have come.
 	// Of the last looks the least counts, each with what came since: the others may
-	// be a spike.
+	// be a spike. What is no more than the noise need not be seen.
 	o.now = math.Inf(1)
 	t.looks.each(now, t.span, func(v int64, ago time.Duration) {
 		o.now = min(o.now, float64(v)+o.rate*ago.Seconds())
 	})
-	if o.now < f.high && o.now < f.high+(foreseen-f.high)/2 {
+	if o.now < f.high || foreseen-f.high > f.noise && o.now < f.high+(foreseen-f.high)/2 {
 		return outlook{}, false
 	}
 	return o, true
@@ -129,6 +130,7 @@ func (l *level) refit() fit {
 		off += math.Abs(float64(at(i).low)-line) / float64(4*size)
 	}
 	noise := 2 * 1.25 * off / math.Sqrt(float64(size)) / (lows[3] - lows[0]) * 3
+	f.noise = max(leastFall, 4*off)
 	f.doubt = math.Sqrt(max(0.01, f.part-leastDoubt-2*noise))
 	return f
 }

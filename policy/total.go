@@ -92,7 +92,7 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 		return fmt.Sprintf("%s %s of at most %s, in %d samples in a row", b.what, size(b.used), size(b.limit), f.overTotal), true
 	}
 	gain := f.gain(c, now, f.learned.lead(c))
-	if room := f.roomNow(c, now, b, gain/f.learned.lead(c).Seconds()); gain > 0 && room < gain {
+	if room := f.roomNow(c, now, b, gain/f.learned.lead(c).Seconds()); gain > 0 && room < gain && !f.limitsFit(c) {
 		return fmt.Sprintf("%s %s of at most %s, and %s more when a cycle of %s is over", b.what, size(b.used), size(b.limit),
 			size(int64(gain)), f.learned.cycle(c).Round(100*time.Millisecond)), false
 	}
@@ -102,6 +102,16 @@ func (f *Fleet) overBudget(c Config, now time.Time) (why string, over bool) {
 		}
 	}
 	return "", false
+}
+
+// limitsFit tells whether the budget has room for all workers at their limits.
+// Growth that would use it up is then the limits' concern.
+func (f *Fleet) limitsFit(c Config) bool {
+	if _, paused := f.Brakes[Memory]; c.MaxMemory <= 0 || paused {
+		return false
+	}
+	b := f.budget(c)
+	return !b.limited || b.used-f.Total()+int64(f.Desired)*c.MaxMemory <= b.limit
 }
 
 // roomNow is what is left of the budget. One look alone may have been a spike, so
