@@ -389,3 +389,49 @@ func FuzzParseMeminfo(f *testing.F) {
 				m.SUnreclaim>>10, m.KernelStack>>10, m.PageTables>>10, m.SecPageTables>>10, m.Percpu>>10, m.VmallocUsed>>10)
 		})
 }
+
+// Whatever the files of two nested groups hold, what is made of them fits together.
+func FuzzContainer(f *testing.F) {
+	f.Add(false, "max", "209715200", "314572800", "150000000", "inactive_anon 90000000\ninactive_file 7\n", "high 3\noom_kill 1\n", "MemTotal: 4000000 kB\nMemFree: 9 kB\n")
+	f.Add(true, "209715200", "", "9223372036854771712", "150000000", fixture(f, "recorded-v1/sys/fs/cgroup/memory/build/pod/app/memory.stat"), "oom_kill 1\n", "MemTotal: 1 kB\nMemFree: 1 kB\n")
+	dir := f.TempDir()
+	k := Kernel{Proc: dir + "/proc", Sys: dir + "/sys"}
+	f.Fuzz(func(t *testing.T, v1 bool, own, high, around, used, stat, events, meminfo string) {
+		files := map[string]string{"proc/meminfo": meminfo}
+		if v1 {
+			files["proc/self/cgroup"] = "4:memory:/slice/rota\n"
+			files["proc/self/mountinfo"] = "31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+			const in = "sys/fs/cgroup/memory/slice/"
+			files[in+"memory.limit_in_bytes"], files[in+"rota/memory.limit_in_bytes"] = around, own
+			files[in+"memory.usage_in_bytes"], files[in+"rota/memory.usage_in_bytes"] = used, used
+			files[in+"memory.stat"], files[in+"rota/memory.stat"] = stat, stat
+			files[in+"rota/memory.oom_control"] = events
+		} else {
+			files["proc/self/cgroup"] = "0::/slice/rota\n"
+			files["proc/self/mountinfo"] = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+			const in = "sys/fs/cgroup/slice/"
+			files[in+"memory.max"], files[in+"rota/memory.max"], files[in+"rota/memory.high"] = around, own, high
+			files[in+"memory.current"], files[in+"rota/memory.current"] = used, used
+			files[in+"memory.stat"], files[in+"rota/memory.stat"] = stat, stat
+			files[in+"memory.events"], files[in+"rota/memory.events"] = events, events
+		}
+		writeAll(t, dir, files)
+		c, err := NewGroup(k).Container()
+		if err != nil {
+			if !strings.Contains(err.Error(), dir) {
+				t.Errorf("the error names no file: %v", err)
+			}
+			return
+		}
+		if c.Usage < 0 || c.WorkingSet < 0 || c.WorkingSet > c.Usage || c.Unreclaimable < 0 || c.Unreclaimable > c.Usage || c.Swap < 0 {
+			t.Errorf("%+v", c)
+		}
+		limit, err := k.MemoryLimit()
+		if err != nil {
+			t.Errorf("%+v, but the limit: %v", c, err)
+		}
+		if !c.Machine && (c.Limit.Bytes < limit.Bytes || limit.Bytes == 0) || c.Machine && limit.Bytes != 0 {
+			t.Errorf("%+v, and the least limit is %+v", c, limit)
+		}
+	})
+}
