@@ -278,6 +278,31 @@ func TestTally(t *testing.T) {
 	}
 }
 
+// A limit that was not the nearest, and is met before it was ever looked at as such.
+func TestEventsOfTheNearest(t *testing.T) {
+	dir := t.TempDir()
+	g := NewGroup(Kernel{Proc: dir + "/proc", Sys: dir + "/sys"})
+	put := func(limit, ooms int) {
+		writeAll(t, dir, map[string]string{
+			"proc/self/cgroup":                       "0::/slice/rota\n",
+			"proc/self/mountinfo":                    "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+			"sys/fs/cgroup/slice/memory.max":         "300\n",
+			"sys/fs/cgroup/slice/memory.events":      "max 70\n",
+			"sys/fs/cgroup/slice/rota/memory.max":    fmt.Sprintln(limit),
+			"sys/fs/cgroup/slice/rota/memory.events": fmt.Sprintf("max %d\noom %d\n", 10+ooms, ooms),
+		})
+	}
+	put(400, 3)
+	c, err := g.Container()
+	if err != nil || c.Events.Max != 70 || c.Events.OOM != 0 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	put(200, 5)
+	if c, err = g.Container(); err != nil || c.Events.Max != 72 || c.Events.OOM != 2 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // What stands beside the limit may be unreadable; the limit is heeded all the same.
 func TestContainerInPart(t *testing.T) {
 	dir := t.TempDir()
