@@ -9,7 +9,11 @@ import (
 	"time"
 )
 
-// What a container is on systems of each kind, in MiB where it is whole.
+// What a container is on systems of each kind, in MiB where it is whole. Those that
+// are called recorded are files of real systems: recorded-v1 of Linux 6.18, recorded-v2
+// of Debian's 6.12 with a pool that is slowed down over the memory.high of the slice
+// around it, recorded-v2-container the same as seen from a name space in it, and
+// recorded-v2-killed of Debian's 6.1 after two workers were killed.
 func TestContainer(t *testing.T) {
 	us := func(some, full int64) Pressure {
 		return Pressure{Known: true, Some: time.Duration(some) * time.Microsecond, Full: time.Duration(full) * time.Microsecond}
@@ -58,6 +62,18 @@ func TestContainer(t *testing.T) {
 			Limit: Limit{256 * mib, "cgroup/memory/build/pod/app/memory.limit_in_bytes"},
 			Usage: 268148736, WorkingSet: 268148736 - 198180864, Unreclaimable: 63971328 + 5570560,
 			Events: MemoryEvents{Max: 111}, Pressure: recordedPressure(t)}},
+		{dir: "recorded-v2", pressure: "sys/fs/cgroup/apps.slice/web.service/memory.pressure", want: Container{
+			Limit: Limit{340 * mib, "cgroup/apps.slice/memory.high"},
+			Usage: 216678400, WorkingSet: 216678400, Unreclaimable: 101797888 + 104538112 + 1912832 - 443544, Swap: 2990080,
+			Events: MemoryEvents{High: 25}, Pressure: us(7022521, 6347620)}},
+		{dir: "recorded-v2-container", pressure: "sys/fs/cgroup/memory.pressure", want: Container{
+			Limit: Limit{512 * mib, "cgroup/memory.max"},
+			Usage: 217280512, WorkingSet: 217280512 - 49152, Unreclaimable: 101797888 + 104747008 + 2093056 - 455712, Swap: 2990080,
+			Pressure: us(7022521, 6347620)}},
+		{dir: "recorded-v2-killed", pressure: "sys/fs/cgroup/apps.slice/web.service/memory.pressure", want: Container{
+			Limit: Limit{120 * mib, "cgroup/apps.slice/web.service/memory.max"},
+			Usage: 27680768, WorkingSet: 27680768 - 4898816, Unreclaimable: 18829312 + 12288 + 1466368 - 453024,
+			Events: MemoryEvents{OOM: 1208, OOMKill: OOMKills{Own: 2}}, Pressure: us(0, 0)}},
 		{dir: "gvisor", want: Container{
 			Limit: Limit{512 * mib, "cgroup/memory/memory.limit_in_bytes"},
 			Usage: 100 * mib, WorkingSet: 100 * mib, Unreclaimable: 100 * mib}},
@@ -344,7 +360,7 @@ func BenchmarkContainer(b *testing.B) {
 }
 
 func FuzzParseMemoryStat(f *testing.F) {
-	for _, dir := range []string{"k8s-v2", "docker-v2"} {
+	for _, dir := range []string{"k8s-v2", "docker-v2", "recorded-v2", "recorded-v2-container", "recorded-v2-killed"} {
 		f.Add(fixture(f, dir+"/sys/fs/cgroup/memory.stat"))
 	}
 	f.Add("anon 1\ninactive_anon -1\n")
@@ -378,6 +394,7 @@ func FuzzParseMemoryStatV1(f *testing.F) {
 
 func FuzzParseEvents(f *testing.F) {
 	f.Add(fixture(f, "k8s-v2/sys/fs/cgroup/memory.events"))
+	f.Add(fixture(f, "recorded-v2-killed/sys/fs/cgroup/apps.slice/memory.events"))
 	f.Add(fixture(f, "recorded-v1/sys/fs/cgroup/memory/build/pod/app/memory.oom_control"))
 	f.Add("high x\n")
 	roundTrip(f,
