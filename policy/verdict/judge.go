@@ -8,8 +8,8 @@ import (
 
 // evidence is what a verdict is found on.
 type evidence struct {
-	live   []shape // workers of the release
-	ended  []shape // lives of it, the latest last
+	live   []*shape // workers of the release
+	ended  []*shape // lives of it, the latest last
 	wisdom time.Duration
 	limit  int64
 }
@@ -25,7 +25,7 @@ func (l *Ledger) Judge(now time.Time, limit int64) Verdict {
 		}
 	}
 	// In an order that does not change from call to call.
-	slices.SortFunc(e.live, func(a, b shape) int {
+	slices.SortFunc(e.live, func(a, b *shape) int {
 		return cmp.Or(cmp.Compare(b.span, a.span), cmp.Compare(a.slot, b.slot))
 	})
 	e.wisdom = e.settledBy()
@@ -62,7 +62,7 @@ func (l *Ledger) Judge(now time.Time, limit int64) Verdict {
 // since then are found to be otherwise that are as old, or old enough to tell by
 // themselves: the same command may have become another program.
 func (e *evidence) hear(round int) {
-	since := slices.IndexFunc(e.ended, func(s shape) bool { return s.round == round })
+	since := slices.IndexFunc(e.ended, func(s *shape) bool { return s.round == round })
 	if since < 0 {
 		since = len(e.ended)
 	}
@@ -105,45 +105,50 @@ func (l *Ledger) doubt(v Verdict, now time.Time, e evidence) Verdict {
 func most(agreeing, observed int) bool { return agreeing*majorityOf >= observed*majority }
 
 // tail is the last n of them, or fewer.
-func tail(shapes []shape, n int) []shape { return shapes[max(0, len(shapes)-n):] }
+func tail(shapes []*shape, n int) []*shape { return shapes[max(0, len(shapes)-n):] }
 
 // pick is those of which f is true.
-func pick(shapes []shape, f func(*shape) bool) []shape {
-	var picked []shape
-	for i := range shapes {
-		if f(&shapes[i]) {
-			picked = append(picked, shapes[i])
+func pick(shapes []*shape, f func(*shape) bool) []*shape {
+	var picked []*shape
+	for _, s := range shapes {
+		if f(s) {
+			picked = append(picked, s)
 		}
 	}
 	return picked
 }
 
 // middle is the median of what f says of them.
-func middle(shapes []shape, f func(*shape) float64) float64 {
+func middle(shapes []*shape, f func(*shape) float64) float64 {
 	values := make([]float64, len(shapes))
-	for i := range shapes {
-		values[i] = f(&shapes[i])
+	for i, s := range shapes {
+		values[i] = f(s)
 	}
 	return median(values)
+}
+
+// settledLives are the earlier lives that had settled, if those that lived for
+// long enough mostly did.
+func (e *evidence) settledLives() []*shape {
+	tell := pick(e.ended, func(s *shape) bool { return s.span >= settleTime })
+	settled := pick(tell, func(s *shape) bool { return s.calm() })
+	if len(settled) < 2 || 2*len(settled) < len(tell) {
+		return nil
+	}
+	return settled
 }
 
 // settledBy is the age by which earlier lives had settled for sure: of a younger
 // worker it cannot be said that it grows without end. 0 if they did not settle.
 func (e *evidence) settledBy() time.Duration {
-	tell := pick(e.ended, func(s *shape) bool { return s.span >= settleTime })
-	settled := pick(tell, func(s *shape) bool { return s.calm() })
-	if len(settled) < 2 || 2*len(settled) < len(tell) {
-		return 0
-	}
-	return time.Duration(middle(settled, func(s *shape) float64 { return float64(min(s.span, s.settledAt+s.settledAt/2)) }))
+	return time.Duration(middle(e.settledLives(), func(s *shape) float64 { return float64(min(s.span, s.settledAt+s.settledAt/2)) }))
 }
 
 // settles finds on workers that hardly grow any more, or ever slower.
 func (e *evidence) settles() (Verdict, bool) {
-	voters := pick(e.live, func(s *shape) bool {
-		// One that is younger than others were when they had settled has no say.
-		return s.told && s.span >= max(settleTime, e.wisdom)
-	})
+	// One that is younger than others were that had settled has no say.
+	least := max(settleTime, typical(e.settledLives()))
+	voters := pick(e.live, func(s *shape) bool { return s.told && s.span >= least })
 	voters = append(voters, tail(pick(e.ended, func(s *shape) bool { return s.span >= settleTime }), windows)...)
 	calm := pick(voters, func(s *shape) bool { return s.calm() })
 	if len(calm) == 0 || !most(len(calm), len(voters)) {
@@ -165,7 +170,7 @@ func (e *evidence) settles() (Verdict, bool) {
 }
 
 // measured is a verdict with the growth of those that it is found on.
-func (e *evidence) measured(kind Kind, on []shape, observed int) Verdict {
+func (e *evidence) measured(kind Kind, on []*shape, observed int) Verdict {
 	v := Verdict{Kind: kind, Agreeing: len(on), Observed: observed}
 	if kind == Steady || kind == Bloat {
 		v.PerHour = max(0, middle(on, func(s *shape) float64 {
@@ -181,7 +186,7 @@ func (e *evidence) measured(kind Kind, on []shape, observed int) Verdict {
 }
 
 // grows takes over the growth of some lives, as a whole or in a part of each.
-func (v *Verdict) grows(on []shape, in func(*shape) *growth) {
+func (v *Verdict) grows(on []*shape, in func(*shape) *growth) {
 	v.PerHour = max(0, middle(on, func(s *shape) float64 { return in(s).perHour }))
 	for a, rate := range map[axis]*float64{byRequests: &v.PerRequest, byCPU: &v.PerCPUSecond} {
 		*rate = max(0, middle(pick(on, func(s *shape) bool { return s.axis == a }), func(s *shape) float64 { return in(s).perWork }))

@@ -6,7 +6,7 @@ import (
 )
 
 // reachedLimit are the last lives that ended at the limit, as far as they tell.
-func (e *evidence) reachedLimit() []shape {
+func (e *evidence) reachedLimit() []*shape {
 	return tail(pick(e.ended, func(s *shape) bool { return s.ending == ForMemory && s.axis != byTime }), 2*windows)
 }
 
@@ -78,7 +78,7 @@ func (e *evidence) withinLives() (Verdict, bool) {
 }
 
 // alike are the lives that grew evenly, and by the same with the same work.
-func alike(lives []shape) []shape {
+func alike(lives []*shape) []*shape {
 	even := pick(lives, func(s *shape) bool { return s.evenly() })
 	slope := middle(even, func(s *shape) float64 { return s.perWork })
 	return pick(even, func(s *shape) bool {
@@ -87,21 +87,21 @@ func alike(lives []shape) []shape {
 }
 
 // isLeak tells whether lives are evidence of a leak, of which some are alike.
-func isLeak(lives, alike []shape) bool {
+func isLeak(lives, alike []*shape) bool {
 	return len(alike) >= leakLives && most(len(alike), len(lives)) && goesOn(lives)
 }
 
 // goesOn tells whether lives grew as much in the end as before, and there are so
 // many that it is no chance. A cache of which they have filled but a third slows
 // down by a sixth.
-func goesOn(lives []shape) bool {
+func goesOn(lives []*shape) bool {
 	ratio, off := ratioOf(lives, func(s *shape) *growth { return &s.growth })
 	return ratio >= evenRatio && ratio-off >= slowRatio
 }
 
 // slowsOn tells whether lives slowed down in their later half too, and there are
 // so many that it is no chance: else what comes after the first may go on for ever.
-func slowsOn(lives []shape) bool {
+func slowsOn(lives []*shape) bool {
 	ratio, off := ratioOf(lives, func(s *shape) *growth { return &s.rest })
 	return ratio+off <= restRatio
 }
@@ -109,7 +109,7 @@ func slowsOn(lives []shape) bool {
 // ratioOf is the median ratio of lives, or of a part of each, and by how much it
 // may be off, as a standard deviation: by how much the lives differ, or by their
 // noise where few are alike by chance.
-func ratioOf(lives []shape, in func(*shape) *growth) (ratio, off float64) {
+func ratioOf(lives []*shape, in func(*shape) *growth) (ratio, off float64) {
 	ratio = middle(lives, func(s *shape) float64 { return in(s).ratio })
 	off = max(
 		1.4826*middle(lives, func(s *shape) float64 { return math.Abs(in(s).ratio - ratio) }),
@@ -119,6 +119,6 @@ func ratioOf(lives []shape, in func(*shape) *growth) (ratio, off float64) {
 }
 
 // typical is how long such lives were.
-func typical(lives []shape) time.Duration {
+func typical(lives []*shape) time.Duration {
 	return time.Duration(middle(lives, func(s *shape) float64 { return float64(s.span) }))
 }

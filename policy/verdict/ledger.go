@@ -32,9 +32,9 @@ type worker struct {
 // book is what the ended lives of one release taught.
 type book struct {
 	release int
-	lives   []shape // the latest last
-	said    Verdict // when another release took its place
-	round   int     // how often it was rolled out anew
+	lives   []*shape // the latest last
+	said    Verdict  // when another release took its place
+	round   int      // how often it was rolled out anew
 }
 
 // NewLedger knows of nothing, and judges a release.

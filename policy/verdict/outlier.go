@@ -9,8 +9,8 @@ func (e *evidence) outliers(v Verdict) []Outlier {
 		return nil
 	}
 	apart := pick(e.live, func(s *shape) bool { return e.apart(s) })
-	others := pick(e.live, func(s *shape) bool { return s.told && !s.evenly() })
-	if len(apart) > len(others) {
+	others := pick(e.live, func(s *shape) bool { return s.told && s.span >= settleTime && (!s.grew || s.calm()) })
+	if len(apart) > len(others) || !most(len(apart)+len(others), len(e.live)) {
 		return nil
 	}
 	var found []Outlier
@@ -32,8 +32,7 @@ func (e *evidence) toLimit(v Verdict) time.Duration {
 	}
 	const most = 10 * 365 * 24 // hours; who lives longer is not going there
 	first := float64(most)
-	for i := range e.live {
-		s := &e.live[i]
+	for _, s := range e.live {
 		if rate := e.hourly(v, s); rate > 0 && s.now > 0 {
 			first = min(first, max(0, float64(e.limit)-s.now)/rate)
 		}

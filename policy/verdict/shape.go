@@ -62,8 +62,8 @@ const (
 )
 
 // shape tells how a life went until now.
-func (l *life) shape() shape {
-	s := shape{slot: l.slot, round: l.round, began: l.began, axis: byTime, counted: !l.blind, pace: -1}
+func (l *life) shape() *shape {
+	s := &shape{slot: l.slot, round: l.round, began: l.began, axis: byTime, counted: !l.blind, pace: -1}
 	if len(l.buckets) == 0 {
 		return s
 	}
@@ -93,14 +93,14 @@ func (l *life) shape() shape {
 		return s
 	}
 	s.explained = l.explained()
-	byClock := s
+	byClock := *s
 	byClock.axis = byTime
 	if floors := l.floors(byTime); len(floors) >= leastWindows {
 		byClock.growth = measure(floors[1:], s.noise)
 		s.clock, s.varied = byClock.ratio, uneven(l, s.axis)
 	}
 	if byClock.clock = byClock.ratio; !s.leaks() && byClock.leaks() {
-		return byClock // what runs by the clock grows at night too
+		return &byClock // what runs by the clock grows at night too
 	}
 	return s
 }

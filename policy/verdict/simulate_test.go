@@ -19,6 +19,7 @@ type outcome struct {
 	judged  map[Kind]int
 	late    map[Kind]int // the same in the later half
 	changes int
+	apart   int // judgements that named workers
 }
 
 // pool plays one pool of a trace.
@@ -122,6 +123,9 @@ func play(tr trace, seed uint64) outcome {
 		next += judge
 		v := p.ledger.Judge(epoch.Add(now), int64(tr.limit*mib))
 		o.judged[v.Kind]++
+		if len(v.Outliers) > 0 {
+			o.apart++
+		}
 		if 2*now > tr.last {
 			o.late[v.Kind]++
 		}
@@ -142,7 +146,7 @@ func play(tr trace, seed uint64) outcome {
 // row sums the pools of a trace up, and says what is wrong with them.
 func row(tr trace) (text string, wrong []string) {
 	share := map[Kind]int{}
-	total, changes, last := 0, 0, Verdict{}
+	total, changes, apart, last := 0, 0, 0, Verdict{}
 	first, latest := time.Duration(math.MaxInt64), time.Duration(-1)
 	for seed := range uint64(seeds) {
 		o := play(tr, seed)
@@ -151,6 +155,7 @@ func row(tr trace) (text string, wrong []string) {
 			total += n
 		}
 		changes += o.changes
+		apart += o.apart
 		last = o.end
 		if o.called >= 0 {
 			first, latest = min(first, o.called), max(latest, o.called)
@@ -176,8 +181,8 @@ func row(tr trace) (text string, wrong []string) {
 	if latest >= 0 {
 		when, until = took(first), took(latest)
 	}
-	return fmt.Sprintf("%-36s %5s  %6.1f %6.1f %6.1f %7.1f  %8s %8s %8.1f  %s: %s\n", tr.name, truth,
-		percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), when, until, float64(changes)/seeds, last.Kind, last.Why), wrong
+	return fmt.Sprintf("%-36s %5s  %6.1f %6.1f %6.1f %7.1f  %6.1f %8s %8s %8.1f  %s: %s\n", tr.name, truth,
+		percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), 100*float64(apart)/float64(total), when, until, float64(changes)/seeds, last.Kind, last.Why), wrong
 }
 
 // table plays every trace, and holds the outcomes against what they are.
@@ -199,8 +204,8 @@ func table(t testing.TB) string {
 			t.Error(w)
 		}
 	}
-	return fmt.Sprintf("%-36s %5s  %6s %6s %6s %7s  %8s %8s %8s  %s\n", fmt.Sprintf("%% of judgements of %d pools", seeds), "truth",
-		"leak", "bloat", "steady", "unknown", "leak at", "latest", "changes", "the last pool in the end") + strings.Join(rows, "")
+	return fmt.Sprintf("%-36s %5s  %6s %6s %6s %7s  %6s %8s %8s %8s  %s\n", fmt.Sprintf("%% of judgements of %d pools", seeds), "truth",
+		"leak", "bloat", "steady", "unknown", "apart", "leak at", "latest", "changes", "the last pool in the end") + strings.Join(rows, "")
 }
 
 // TestTraces watches pools that leak and pools that do not for days.

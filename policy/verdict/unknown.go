@@ -112,7 +112,7 @@ func (e *evidence) reached() int {
 }
 
 // unlikeLives says what workers have not in common that reached the limit.
-func (e *evidence) unlikeLives(told []shape) string {
+func (e *evidence) unlikeLives(told []*shape) string {
 	calm := len(pick(told, func(s *shape) bool { return !s.grew || s.settled() }))
 	if 2*calm > len(told) {
 		return fmt.Sprintf("%s reached the limit%s, while %d of %d hardly grow: something happens to some alone", workers(e.reached()), e.whereReached(), calm, len(told))
@@ -132,7 +132,7 @@ func (e *evidence) whereReached() string {
 }
 
 // doubts says why even growth is not called a leak.
-func (e *evidence) doubts(even []shape, longest time.Duration) string {
+func (e *evidence) doubts(even []*shape, longest time.Duration) string {
 	patience := max(leakTime, e.wisdom)
 	if even[0].varied || even[0].axis == byTime {
 		patience = max(variedLeakTime, e.wisdom)

@@ -39,13 +39,13 @@ func (e *evidence) leakyLives(v Verdict, which string, span time.Duration) strin
 		v.Agreeing, v.Observed, which, took(span), rates(v))
 }
 
-func (e *evidence) slowedLives(v Verdict, lives []shape) string {
+func (e *evidence) slowedLives(v Verdict, lives []*shape) string {
 	ratio := middle(lives, func(s *shape) float64 { return s.ratio })
 	return fmt.Sprintf("%d of the last %d workers that reached the limit grew ever slower, in the end by %.0f%% of what a request had cost before: a higher limit may be enough",
 		v.Agreeing, v.Observed, 100*ratio)
 }
 
-func (e *evidence) leakyWorkers(v Verdict, on []shape) string {
+func (e *evidence) leakyWorkers(v Verdict, on []*shape) string {
 	with := "their work"
 	if on[0].axis == byTime {
 		with = "time"
@@ -58,7 +58,7 @@ func (e *evidence) steady(v Verdict) string {
 	return fmt.Sprintf("%d of %d workers hardly grow: %s an hour, at %s", v.Agreeing, v.Observed, size(v.PerHour), size(float64(v.Settles)))
 }
 
-func (e *evidence) bloat(v Verdict, on []shape) string {
+func (e *evidence) bloat(v Verdict, on []*shape) string {
 	grown := size(max(0, middle(on, func(s *shape) float64 { return s.level - s.first })))
 	if v.Settles == 0 {
 		return fmt.Sprintf("%d of %d workers grew by %s, and ever slower: by %s an hour of late", v.Agreeing, v.Observed, grown, size(v.PerHour))
