@@ -49,7 +49,7 @@ const (
 	slowRatio    = 0.87 // the least of it that chance may have made more of
 	evenLow      = 0.7  // the least of its lower bound
 	slowHigh     = 0.6  // the most of the upper bound of what slows down
-	restRatio    = 0.75 // the most of the later half alone, by the median of lives that slow down
+	restRatio    = 0.77 // the most of the later half alone, by the median of lives that slow down
 	stillRatio   = 0.85 // the least of the later half alone of a life that goes on growing: of a logarithm it has 0.73
 	evenShare    = 0.3  // of the mean growth, that every window but one must have
 	sigmas       = 2.0
