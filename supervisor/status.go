@@ -42,7 +42,7 @@ type Status struct {
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
 	// Verdict is what the workers' memory does; Causes what they hold of it and do not
-	// need, in plain words, where it is bloat.
+	// need, in plain words, where it has grown.
 	Verdict verdict.Verdict
 	Causes  []string
 	// SampleDuration is what the last look at the workers' memory took.
@@ -132,9 +132,7 @@ func (s *Supervisor) publish(now time.Time) {
 			ws.InFlight, ws.Requests = l.InFlight, l.Requests
 		}
 	}
-	if st.Verdict = s.learned.said; st.Verdict.Kind == verdict.Bloat {
-		st.Causes = s.learned.causes
-	}
+	st.Verdict, st.Causes = s.judgement()
 	s.status.Store(st)
 }
 

@@ -44,8 +44,9 @@ func rolled(n int) *supervisor.Status {
 			Events:   procstats.MemoryEvents{High: 6, Max: 9, OOM: 1, OOMKill: procstats.OOMKills{Own: 2}},
 			Pressure: procstats.Pressure{Known: true, Source: "memory.pressure", Some: 2 * time.Second, Full: time.Second},
 		},
-		Verdict: verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second},
-		Causes:  []string{"huge pages"},
+		Verdict: verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second,
+			Agreeing: 4, Observed: 3, Lives: 2, Age: time.Second, Outliers: []verdict.Outlier{{Slot: 1, PerHour: 1}}, Earlier: verdict.Leak},
+		Causes: []string{"huge pages"},
 	}
 	for slot := range n {
 		st.Workers = append(st.Workers, full(slot))
@@ -134,7 +135,7 @@ func TestStatusOfAPoolThatHasJustBegun(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"phase":"starting","why":"0 of 1 workers are ready"`, `"total_bytes":null`, `"budget_bytes":null`, `"limit_bytes":null`, `"usage_bytes":null`,
-		`"growth_bytes_per_hour":null`, `"causes":[]`, `"paused":{}`, `"operator":0`, `"requests":null`, `"roll":null`, `"next":null`, `"ready_at":null`,
+		`"growth_bytes_per_hour":null`, `"causes":[]`, `"outliers":[]`, `"paused":{}`, `"operator":0`, `"requests":null`, `"roll":null`, `"next":null`, `"ready_at":null`,
 		`"private_bytes":null`, `"seconds":null`, `"cores":null`, `"in_flight":null`, `"last_cycle":null`, `"kind":"unknown"`,
 	} {
 		if !strings.Contains(string(text), want) {

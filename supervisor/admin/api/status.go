@@ -86,14 +86,26 @@ type Pressure struct {
 
 // Verdict is what the workers' memory does, for people.
 type Verdict struct {
-	Kind                    string   `json:"kind"` // steady, bloat, leak or unknown
-	Why                     string   `json:"why"`
-	GrowthBytesPerHour      *float64 `json:"growth_bytes_per_hour"`
-	GrowthBytesPerRequest   *float64 `json:"growth_bytes_per_request"`
-	GrowthBytesPerCPUSecond *float64 `json:"growth_bytes_per_cpu_second"`
-	SettlesBytes            *int64   `json:"settles_bytes"` // where it stays, if it does
-	SecondsToLimit          *float64 `json:"seconds_to_limit"`
-	Causes                  []string `json:"causes"` // of bloat
+	Kind                    string    `json:"kind"` // steady, bloat, leak or unknown
+	Why                     string    `json:"why"`
+	GrowthBytesPerHour      *float64  `json:"growth_bytes_per_hour"`
+	GrowthBytesPerRequest   *float64  `json:"growth_bytes_per_request"`
+	GrowthBytesPerCPUSecond *float64  `json:"growth_bytes_per_cpu_second"`
+	SettlesBytes            *int64    `json:"settles_bytes"`    // where it stays, if it does
+	SecondsToLimit          *float64  `json:"seconds_to_limit"` // until the first worker is there, with what each has to do at present
+	Outliers                []Outlier `json:"outliers"`         // workers that grow while most do not
+	Causes                  []string  `json:"causes"`           // why memory that has grown may be more than is needed
+	Agreeing                int       `json:"agreeing"`         // workers, or lives of some, that do as kind says,
+	Observed                int       `json:"observed"`         // of so many
+	Lives                   int       `json:"lives"`            // of workers of this release that have ended and are remembered
+	ObservedSeconds         float64   `json:"observed_seconds"` // how long a worker was looked at, at most
+	Earlier                 string    `json:"earlier"`          // the kind of the release before; empty for none
+}
+
+// Outlier is a worker that grows while most of its pool does not.
+type Outlier struct {
+	Slot               int     `json:"slot"`
+	GrowthBytesPerHour float64 `json:"growth_bytes_per_hour"`
 }
 
 // Requests are those of the pool, as its front sees them.

@@ -183,7 +183,7 @@ func verdictOf(s *api.Status) verdict {
 		add("Limit reached in", span(*v.SecondsToLimit))
 	}
 	if len(v.Causes) > 0 {
-		add("Of", strings.Join(v.Causes, ", "))
+		add("Causes", strings.Join(v.Causes, "; "))
 	}
 	return d
 }

@@ -54,7 +54,7 @@ export function verdict(s) {
   add("With each second of CPU", v.growth_bytes_per_cpu_second, size);
   add("Settles at", v.settles_bytes, size);
   add("Limit reached in", v.seconds_to_limit, span);
-  if (v.causes?.length) add("Of", v.causes, (all) => all.join(", "));
+  if (v.causes?.length) add("Causes", v.causes, (all) => all.join("; "));
   return { kind: v.kind, name: kinds[v.kind] ?? "Not known yet", why: v.why, numbers };
 }
 
