@@ -112,7 +112,7 @@ func (s *Supervisor) publish(now time.Time) {
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
 		SampleDuration: s.sampleCost,
-		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
+		Memory:         f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
 		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
 	for _, a := range s.sockets.Addresses() {
