@@ -175,6 +175,8 @@ func TestCaptureThatFails(t *testing.T) {
 		"status":     {command: `echo first; echo no luck >&2; exit 3`, status: "exit code 3", detail: "no luck", left: 1},
 		"signal":     {command: `kill -9 $$`, status: "SIGKILL (exit code 137)", left: 1},
 		"large file": {command: `exec head -c 200K /dev/zero > $ROTA_CAPTURE_DIR/dump`, flags: []string{"--capture-max-size", "100K"}, status: "SIGXFSZ (exit code 153)", detail: "it wrote a file of more than 100KiB, see --capture-max-size", left: 1},
+		"large file of a child": {command: `dd if=/dev/zero of=$ROTA_CAPTURE_DIR/dump bs=1K count=200; exit $?`, flags: []string{"--capture-max-size", "100K"},
+			status: "exit code 153", detail: "it wrote a file of more than 100KiB, see --capture-max-size", left: 0}, // with what the shell says of that it is too large
 		"large result": {command: `for i in 1 2 3; do head -c 60K /dev/zero > $ROTA_CAPTURE_DIR/$i; done`, flags: []string{"--capture-max-size", "100K"},
 			status: "exit code 0", detail: "its result of 180KiB was removed: want 100KiB at most, see --capture-max-size"},
 	} {
@@ -229,10 +231,15 @@ func TestCaptureThatHangs(t *testing.T) {
 	c.nobodyRuns("4321")
 }
 
-// TestCaptureLeavesNothing: what a command has left in the background ends with it.
+// TestCaptureLeavesNothing: what a command has left in the background ends with
+// it, whatever group, session or parent that has gone to.
 func TestCaptureLeavesNothing(t *testing.T) {
 	t.Parallel()
-	c := capturing(t, `nohup sleep 4322 & echo done`)
+	c := capturing(t, `cd $ROTA_CAPTURE_DIR
+		nohup sleep 4322 &
+		setsid sh -c 'touch one; sleep 4322; true' &
+		(setsid sh -c 'touch two; sleep 4322; true' &)
+		until [ -e one ] && [ -e two ]; do :; done`)
 	c.leak("/", func() {
 		_, next := c.begins(1)
 		next("cycle done")
@@ -241,6 +248,33 @@ func TestCaptureLeavesNothing(t *testing.T) {
 	c.signal(syscall.SIGTERM)
 	c.wait()
 	c.nobodyRuns("4322")
+}
+
+// TestCaptureThatGrows: a result that gets larger than all may be is not waited
+// for, whoever writes it.
+func TestCaptureThatGrows(t *testing.T) {
+	t.Parallel()
+	c := capturing(t, `while :; do n=$((${n:-0}+1)); head -c 20K /dev/zero > $ROTA_CAPTURE_DIR/$n; done`,
+		"--capture-max-size", "500K", "--capture-timeout", "10m")
+	c.leak("/?hold=0.05", func() {
+		_, next := c.begins(1)
+		next("cycle done")
+	})
+	failed := c.awaitKind("capture failed", 1)
+	var size string
+	if _, err := fmt.Sscanf(failed.str("message"), "it was ended with a result of %s so far: want 500KiB at most, raise --capture-max-size or take less", &size); err != nil {
+		t.Errorf("it failed with %q (%v)", failed.str("message"), err)
+	}
+	if failed.str("path") != "" {
+		t.Errorf("it left %q, want what is over 500KiB removed", failed.str("path"))
+	}
+	if n := scrape(t, c.pool)[`rota_captures_total{result="failed"}`]; n < 1 {
+		t.Errorf("%v failures are counted", n)
+	}
+	proveEnd(t, c.pool, 2)
+	if results := c.results(); len(results) > 0 {
+		t.Errorf("%q is left", results)
+	}
 }
 
 func TestCapturesAreBounded(t *testing.T) {

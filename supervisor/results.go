@@ -99,15 +99,16 @@ const failedMark = "-failed"
 // for the loop: they wait for the disk.
 type result struct {
 	Capture
-	path   string
-	output *os.File // what the command writes to its output and error
-	lock   *os.File // the folder: other pools that share Dir do not remove it meanwhile
+	path     string
+	output   *os.File      // what the command writes to its output and error
+	lock     *os.File      // the folder: other pools that share Dir do not remove it meanwhile
+	complete chan struct{} // closed when the command has ended
 }
 
 // open makes the folder of a result.
 func (c Capture) open(at time.Time, slot, pid int) (*result, error) {
 	name := fmt.Sprintf("%s-slot%d-pid%d", at.UTC().Format("20060102T150405.000Z"), slot, pid)
-	r := &result{Capture: c, path: filepath.Join(c.Dir, name)}
+	r := &result{Capture: c, path: filepath.Join(c.Dir, name), complete: make(chan struct{})}
 	// Not MkdirAll: what is there already is none of rota's.
 	err := os.Mkdir(r.path, 0o700)
 	if errors.Is(err, fs.ErrNotExist) { // somebody tidied up
@@ -128,6 +129,34 @@ func (c Capture) open(at time.Time, slot, pid int) (*result, error) {
 		return nil, fmt.Errorf("cannot prepare the folder of a capture: %w", err)
 	}
 	return r, nil
+}
+
+// sizeCheck is from one look at the size of a result to the next. Where a look
+// takes long, since there are many files, it is rarer: a twentieth of the time.
+const (
+	sizeCheck     = 100 * time.Millisecond
+	sizeCheckCost = 20
+)
+
+// watch looks at a result until it is complete, or larger than it may be, which
+// it tells. What the command writes itself the kernel bounds, file by file; what
+// it has the server write nobody does.
+func (r *result) watch(outgrown func(size int64)) {
+	next := time.NewTimer(sizeCheck)
+	defer next.Stop()
+	for {
+		select {
+		case <-r.complete:
+			return
+		case <-next.C:
+		}
+		began := time.Now()
+		if size := sizeOf(r.path); size > r.MaxSize {
+			outgrown(size)
+			return
+		}
+		next.Reset(max(sizeCheck, sizeCheckCost*time.Since(began)))
+	}
 }
 
 // discard removes the result.
@@ -156,14 +185,15 @@ type outcome struct {
 // larger than all may be together is removed itself.
 func (r *result) finish(failed bool) outcome {
 	out := outcome{path: r.path, size: sizeOf(r.path), lastLine: r.lastLine()}
-	switch {
-	case out.size > r.MaxSize:
+	tooLarge := out.size > r.MaxSize
+	// A server that still writes to it finds no folder for further files.
+	if (failed || tooLarge) && os.Rename(r.path, r.path+failedMark) == nil {
+		r.path += failedMark
+		out.path = r.path
+	}
+	if tooLarge {
 		r.discard()
 		out.path = ""
-	case failed:
-		if os.Rename(r.path, r.path+failedMark) == nil {
-			out.path += failedMark
-		}
 	}
 	r.close()
 	out.err = r.prune()

@@ -280,6 +280,8 @@ func (s *Supervisor) hear(m message) {
 		s.onExamined(m, now)
 	case overdue:
 		s.onOverdue(m, now)
+	case outgrown:
+		s.onOutgrown(m, now)
 	case stored:
 		s.onStored(m, now)
 	case asked:
