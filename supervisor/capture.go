@@ -216,6 +216,8 @@ func (s *Supervisor) captured(c *capture, e Event, now time.Time) {
 	}
 	c.run.close()
 	s.capture = nil
+	s.lastCapture = &LastCapture{Worker: c.id, Slot: c.slot, PID: c.pid, Trigger: c.trigger, Result: e.Capture, Message: e.failure(),
+		Path: e.Path, Bytes: e.Bytes, Began: c.began, Duration: e.Duration}
 	s.fleet.MarkCaptured(c.id)
 	s.event(e)
 }

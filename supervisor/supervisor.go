@@ -77,7 +77,8 @@ type Supervisor struct {
 	limits      limits
 	learned     *learned // about the workers' growth, for people
 
-	capture *capture // the one under way; nil if there is none
+	capture     *capture     // the one under way; nil if there is none
+	lastCapture *LastCapture // nil before the first; never changed
 
 	steering  *steering // nil unless every worker has a seat of its own
 	unsteered error     // why they have none although Config.Accept asked for it; nil if it did not
