@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,68 +23,6 @@ type Capture struct {
 	Dir     string // absolute; each result is a folder in it
 	Keep    int    // results that are kept, the newest
 	MaxSize int64  // bytes of all results together, and of a file that the command writes
-}
-
-// DefaultCaptureDir is the user's own in the temporary folder, which others may
-// write to as well.
-func DefaultCaptureDir() string {
-	return filepath.Join(os.TempDir(), "rota-captures-"+strconv.Itoa(os.Geteuid()))
-}
-
-const captureDirRemedy = "name another with --capture-dir"
-
-// Check tells whether results can be written, making the folder if create is set.
-func (c Capture) Check(create bool) error {
-	if create {
-		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-			return fmt.Errorf("cannot make the folder for captures: %w (%s)", err, captureDirRemedy)
-		}
-	}
-	// In a folder that all may write to, another user may have made it first, or a
-	// link of its name: what is written there would be theirs to read or to lead astray.
-	look := os.Stat
-	guarded := c.Dir == DefaultCaptureDir()
-	if guarded {
-		look = os.Lstat
-	}
-	info, err := look(c.Dir)
-	switch {
-	case !create && errors.Is(err, fs.ErrNotExist):
-		return creatable(c.Dir)
-	case err != nil:
-		return fmt.Errorf("cannot use the folder for captures: %w (%s)", err, captureDirRemedy)
-	case !info.IsDir():
-		return fmt.Errorf("cannot write captures to %s: it is no folder (%s)", c.Dir, captureDirRemedy)
-	case guarded && (!mine(info) || info.Mode().Perm()&0o022 != 0):
-		return fmt.Errorf("cannot write captures to %s: other users can write to it (remove it, or %s)", c.Dir, captureDirRemedy)
-	}
-	if err := unix.Access(c.Dir, unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("cannot write captures to %s: %w (%s)", c.Dir, err, captureDirRemedy)
-	}
-	return nil
-}
-
-// creatable tells whether a folder that is not there could be made.
-func creatable(dir string) error {
-	parent := filepath.Dir(dir)
-	info, err := os.Stat(parent)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && parent != dir:
-		return creatable(parent)
-	case err == nil && !info.IsDir():
-		err = syscall.ENOTDIR
-	case err == nil:
-		err = unix.Access(parent, unix.W_OK|unix.X_OK)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot make the folder for captures in %s: %w (%s)", parent, err, captureDirRemedy)
-	}
-	return nil
-}
-
-func mine(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
 }
 
 // resultName is what the folder of a result is called. Nothing else in Capture.Dir
@@ -188,14 +125,13 @@ func (r *result) finish(failed bool) outcome {
 	tooLarge := out.size > r.MaxSize
 	// A server that still writes to it finds no folder for further files.
 	if (failed || tooLarge) && os.Rename(r.path, r.path+failedMark) == nil {
-		r.path += failedMark
-		out.path = r.path
-	}
-	if tooLarge {
-		r.discard()
-		out.path = ""
+		out.path += failedMark
 	}
 	r.close()
+	if tooLarge {
+		os.RemoveAll(out.path)
+		out.path = ""
+	}
 	out.err = r.prune()
 	return out
 }

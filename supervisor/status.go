@@ -96,7 +96,7 @@ type WorkerStatus struct {
 
 	// Known in front mode alone:
 	InFlight int   // requests and upgraded connections
-	Requests int64 // that it was given so far
+	Requests int64 // that it was given so far, or until it had left the rotation
 }
 
 // LastCycle is why the worker of a slot was replaced, or came back after a crash.
