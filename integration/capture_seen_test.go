@@ -54,7 +54,7 @@ func TestCaptureIsSeen(t *testing.T) {
 		t.Error("the worker is not told of")
 	}
 	o.must(0, `\nevidence +of slot 0, pid \d+, is being taken for \d+s, 5m`, "status")
-	o.must(0, `evidence of it is being taken for [\d.]+s, 5m0s at most`, "explain", "0")
+	o.must(0, `evidence of it is being taken for [\d.]+m?s, 5m0s at most`, "explain", "0")
 
 	put(t, gate, "3", 0o600)
 	failed := c.awaitKind("capture failed", 1)

@@ -87,7 +87,7 @@ func TestCaptureSignalIsNotSentToWhomItWouldEnd(t *testing.T) {
 	t.Parallel()
 	s := newSignalled(t)
 	deaf := s.serve(`echo; exec sleep 4325`)
-	cmd, result := s.ask("PROF", filepath.Join(s.tmp, "dump.PID"))
+	cmd, _ := s.ask("PROF", filepath.Join(s.tmp, "dump.PID"))
 	text, err := cmd.CombinedOutput()
 	want := fmt.Sprintf("SIGPROF was not sent: no process of the worker catches it (%d), and it would end one that does not\n", deaf)
 	if err == nil || string(text) != want {
@@ -99,7 +99,7 @@ func TestCaptureSignalIsNotSentToWhomItWouldEnd(t *testing.T) {
 
 	// Of two, the one that catches it is asked.
 	hears := s.serve(`trap 'echo all > "dump.$$"' USR2; echo; while :; do sleep 0.01; done`)
-	cmd, result = s.ask("USR2", filepath.Join(s.tmp, "dump.PID"))
+	cmd, result := s.ask("USR2", filepath.Join(s.tmp, "dump.PID"))
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
