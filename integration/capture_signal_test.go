@@ -120,7 +120,7 @@ func TestCaptureSignalLeavesNoDump(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]string{
 		"under way": `trap 'echo half > "heap dump.$$"; exec 3>>"heap dump.$$"; sleep 4326' USR2; echo; while :; do sleep 0.01; done`,
-		"later":     `trap 'until [ -e gate ]; do sleep 0.01; done; echo all > "heap dump.$$"; rm gate' USR2; echo; while :; do sleep 0.01; done`,
+		"later":     `trap 'until [ -e gate ]; do sleep 0.01; done; echo all > "heap dump.$$"' USR2; echo; while :; do sleep 0.01; done`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,6 +151,7 @@ func TestCaptureSignalLeavesNoDump(t *testing.T) {
 
 			_ = syscall.Kill(-pid, syscall.SIGKILL)
 			eventually(t, "the server has gone", func() bool { _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); return err != nil })
+			os.Remove(filepath.Join(s.tmp, "gate"))
 			s.pids = nil
 			s.serve(`trap 'echo all > "other.$$"' USR2; echo; while :; do sleep 0.01; done`)
 			cmd, _ = s.ask("USR2", filepath.Join(s.tmp, "other.PID"))
