@@ -41,9 +41,9 @@ func (s *Supervisor) explain(slot int, now time.Time) (e Explanation, err error)
 	e.Verdict, e.Reasons = s.judgement()
 	s.describe(w, &e.Worker)
 	requests := int64(-1)
-	if load, ok := s.loads()[w.ID]; ok {
-		e.Worker.InFlight, e.Worker.Requests = load.InFlight, load.Requests
-		requests = load.Requests
+	if s.front != nil {
+		s.load(&e.Worker, s.loads())
+		requests = e.Worker.Requests
 	}
 	e.Explanation = policy.Explain(c, now, s.fleet, w.ID, requests)
 	return e, nil

@@ -54,7 +54,8 @@ func (s *Server) describe(st *supervisor.Status) *api.Status {
 		Time: st.Time.UTC(), Version: s.options.Version, PID: os.Getpid(), StartedAt: s.options.Started.UTC(),
 		Desired: st.Desired, Ready: st.Ready, Alive: len(st.Workers), Accept: st.Accept, Generation: st.Generation,
 		Listeners: s.listeners(), Memory: describeMemory(st), Container: describeContainer(st), Verdict: describeVerdict(st.Verdict, st.Causes),
-		Cycles: map[string]int{}, Paused: map[string]string{},
+		LastCapture: describeCapture(st.LastCapture),
+		Cycles:      map[string]int{}, Paused: map[string]string{},
 		Requests: s.requests(), Roll: describeRoll(st.Rolls.Current), Next: describeNext(st.Next),
 		Workers: make([]api.Worker, len(st.Workers)),
 	}
@@ -200,7 +201,20 @@ func describeWorker(w *supervisor.WorkerStatus, fronted bool) api.Worker {
 	if last := w.LastCycle; last != nil {
 		d.LastCycle = &api.LastCycle{Trigger: string(last.Trigger), Reason: last.Reason, At: last.At.UTC()}
 	}
+	if c := w.Capture; c != nil {
+		d.Capture = &api.Capture{BeganAt: c.Began.UTC(), TimeoutSeconds: c.Timeout.Seconds()}
+	}
 	return d
+}
+
+func describeCapture(c *supervisor.LastCapture) *api.LastCapture {
+	if c == nil {
+		return nil
+	}
+	return &api.LastCapture{
+		Slot: c.Slot, PID: c.PID, Trigger: string(c.Trigger), Result: c.Result, Why: c.Message,
+		Path: known(c.Path, c.Path != ""), Bytes: c.Bytes, At: c.Began.Add(c.Duration).UTC(), Seconds: c.Duration.Seconds(),
+	}
 }
 
 // known is a value, or null where there is none.

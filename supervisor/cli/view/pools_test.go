@@ -120,6 +120,17 @@ func pools() map[string]*api.Status {
 		s.Workers = s.Workers[:2]
 		s.Workers[0].State, s.Workers[1].State = "draining", "stopping"
 	})
+	add("evidence", func(s *api.Status) {
+		s.Alive = 4
+		old := worker(1, 5*time.Hour)
+		old.ID, old.PID, old.State = 9, 41199, "draining"
+		old.Capture = &api.Capture{BeganAt: noon.Add(-3 * time.Second), TimeoutSeconds: 30}
+		s.Workers = []api.Worker{s.Workers[0], old, s.Workers[1], s.Workers[2]}
+		s.LastCapture = &api.LastCapture{Slot: 2, PID: 41100, Trigger: "memory", Result: "done", Path: new("/tmp/rota-captures-1000/20260203T115205.123Z-slot2-pid41100"), Bytes: 49 * mib / 10, At: noon.Add(-12 * time.Minute), Seconds: 2.5}
+	})
+	add("evidence-failed", func(s *api.Status) {
+		s.LastCapture = &api.LastCapture{Slot: 0, PID: 41100, Trigger: "memory", Result: "timeout", Why: "not over within the capture timeout of 30s", Path: new("/tmp/rota-captures-1000/20260203T115205.123Z-slot0-pid41100-failed"), At: noon.Add(-12 * time.Minute), Seconds: 30}
+	})
 	add("path", func(s *api.Status) {
 		s.Listeners = []api.Listener{{Address: fmt.Sprintf("unix:/srv/%0100d/app.sock", 0)}, {Address: "unix:/run/\x1b[2Jgr\u00f6\u00dfe\n\u202e.sock"}}
 		s.Workers[0].LastCycle.Reason = "\x1b]0;owned\x07 \xff"

@@ -24,6 +24,7 @@ func Status(s *api.Status, o Options) string {
 	o.container(&b, s)
 	o.requests(&b, s)
 	o.cycles(&b, s)
+	o.evidence(&b, s)
 	o.verdict(&b, &s.Verdict)
 	return b.String()
 }

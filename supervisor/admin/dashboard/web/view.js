@@ -27,6 +27,7 @@ export function facts(s) {
     ["Up", between(s.started_at, s.time), s.started_at],
     ["Cycles", cycles(s)],
     ["Next cycle", next(s)],
+    ["Last evidence", evidence(s), s.last_capture?.path],
     ["rota", `${s.version} pid ${s.pid}`.trim()],
   ];
 }
@@ -41,6 +42,13 @@ function next(s) {
   if (!s.next) return "none foreseen";
   const who = s.next.slot == null ? "all" : `slot ${s.next.slot}`;
   return `${who}, ${s.next.trigger}, in ${between(s.time, s.next.at)}`;
+}
+
+function evidence(s) {
+  const c = s.last_capture;
+  if (!c) return "none";
+  const what = c.result === "done" ? size(c.bytes) : `${c.result}: ${c.why}`;
+  return `slot ${c.slot}, ${between(c.at, s.time)} ago: ${what}`;
 }
 
 const kinds = { steady: "Steady", bloat: "Bloat", leak: "Leak" };
