@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check race bench outcomes bench-quick bench-peers bench-code soak screenshots clean
+.PHONY: build demo test check race fuzz bench outcomes bench-quick bench-peers bench-code soak screenshots clean
 
 build: ## one static binary
 	$(GO) build -trimpath -ldflags "-s -w" -o rota .
@@ -28,6 +28,10 @@ check: ## formatting, vet, staticcheck, both architectures, and every test with 
 race: export CGO_ENABLED = 1
 race: ## the race detector in the tests, and in the rota that they run
 	TEST_RACE=1 $(GO) test -race -count=1 -timeout 20m ./...
+
+fuzz: ## all that parses, for a quarter of a minute each
+	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 15s -fuzzminimizetime 10x $$p; done; done
 
 bench: outcomes ## rota beside what others use for the same, in about 40 minutes: tables in dist/bench.md
 	$(GO) build -o dist/ ./integration/bench

@@ -36,9 +36,14 @@ var evidence = []struct {
 		func(t *testing.T, _, tmp string) []string {
 			return []string{server(t, "node", "nodejs"), "--heapsnapshot-signal=SIGUSR2", "--diagnostic-dir=" + tmp, "../examples/node/server.js"}
 		}, checkSnapshot},
-	{"python", "80MiB", "/?hold=0.02", `{signal} USR2 "$TMPDIR/memory.PID.txt"`, "memory.*.txt",
+	{"python", "80MiB", "/?hold=0.02", `{signal} PROF "$TMPDIR/memory.PID.txt"`, "memory.*.txt",
 		func(t *testing.T, _, _ string) []string {
 			return []string{python(t, "flask", "python3-flask"), "../examples/flask/app.py"}
+		}, checkTypes},
+	{"gunicorn with two processes", "250MiB", "/?hold=0.02", `{signal} PROF "$TMPDIR/memory.PID.txt"`, "memory.*.txt",
+		func(t *testing.T, port, _ string) []string {
+			python(t, "flask", "python3-flask")
+			return []string{server(t, "gunicorn", "gunicorn"), "--workers", "2", "--preload", "--chdir", "../examples/flask", "--bind", "127.0.0.1:" + port, "app:app"}
 		}, checkTypes},
 	{"java", "160MiB", "/?leak=512&hold=0.02", `jcmd $ROTA_SERVER_PID GC.heap_dump $ROTA_CAPTURE_DIR/heap.hprof`, "heap.hprof",
 		func(t *testing.T, port, _ string) []string {
@@ -48,6 +53,10 @@ var evidence = []struct {
 	{"ruby", "80MiB", "/?hold=0.02", `{signal} PROF "$TMPDIR/heap.PID.json"`, "heap.*.json",
 		func(t *testing.T, _, _ string) []string {
 			return []string{server(t, "puma", "puma"), "-C", "../examples/ruby/puma.rb", "../examples/ruby/config.ru"}
+		}, checkObjects},
+	{"ruby with two processes", "250MiB", "/?hold=0.02", `{signal} PROF "$TMPDIR/heap.PID.json"`, "heap.*.json",
+		func(t *testing.T, port, _ string) []string {
+			return []string{server(t, "puma", "puma"), "--workers", "2", "--bind", "tcp://127.0.0.1:" + port, "../examples/ruby/config.ru"}
 		}, checkObjects},
 }
 

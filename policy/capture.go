@@ -51,6 +51,16 @@ func (f *Fleet) heldUntil(c Config, w *Worker) time.Time {
 	return until
 }
 
+// capturing says for how long evidence of a worker has been taken; empty if none
+// is being taken.
+func (f *Fleet) capturing(c Config, now time.Time, w *Worker) string {
+	until := f.heldUntil(c, w)
+	if until.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("evidence of it is being taken for %s, %s at most", roughly(now.Sub(w.Capturing)), roughly(until.Sub(w.Capturing)))
+}
+
 // evidence is the capture of a draining worker, once that is due: when it has
 // finished, or its time to do so is over; at once if there is to be none.
 func (f *Fleet) evidence(c Config, now time.Time, w *Worker) (Capture, bool) {

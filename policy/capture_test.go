@@ -182,3 +182,30 @@ func TestTheEndIsNotHeldUpByACapture(t *testing.T) {
 		t.Errorf("got %+v after rota was asked to end", a)
 	}
 }
+
+// TestWhatACaptureHoldsUpIsTold: an operator who asks sees what is waited for.
+func TestWhatACaptureHoldsUpIsTold(t *testing.T) {
+	for serving, want := range map[bool]string{
+		false: "slot 0 has a worker draining for 4s, and evidence of it is being taken for 3s, 30s at most; no more than 1 may come and go at a time",
+		true:  "slot 0 has a worker ready for 1m4s, and evidence of it is being taken for 3s, 30s at most; no more than 1 may come and go at a time",
+	} {
+		c := capturing()
+		c.CaptureServing = serving
+		now := t0.Add(time.Minute)
+		f := outgrown(c, now, 2)
+		f.MarkIdle(1)
+		f.Examine(theCapture(t, c, now.Add(time.Second), f), now.Add(time.Second))
+		now = now.Add(4 * time.Second)
+		if held := Explain(c, now, f, 2, -1).Held; len(held) != 1 || held[0] != (Hold{BySpacing, want}) {
+			t.Errorf("serving %v: held by %q, want %q", serving, held, want)
+		}
+		held := Explain(c, now, f, 1, -1).Held
+		if len(held) == 0 || !strings.Contains(held[0].Text, "evidence of it is being taken for 3s, 30s at most") {
+			t.Errorf("serving %v: the worker itself is held by %q", serving, held)
+		}
+		f.MarkCaptured(1)
+		if held := Explain(c, now, f, 2, -1).Held; len(held) > 0 && strings.Contains(held[0].Text, "evidence") {
+			t.Errorf("serving %v: %q when the capture is over", serving, held)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func Explain(c Config, now time.Time, f *Fleet, id uint64, requests int64) Expla
 			explainTotal(c, now, f, w), explainMemory(c, now, f, w), explainOperator(w),
 			explainRoll(f, w), explainCron(c, f, w), explainAge(c, now, w), explainRequests(c, w, requests),
 		},
-		Held: append(f.holdsWorker(c, w), f.holdsAll(c, now, w)...),
+		Held: append(f.holdsWorker(c, now, w), f.holdsAll(c, now, w)...),
 	}
 	e.holdCauses()
 	return e

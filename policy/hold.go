@@ -28,13 +28,18 @@ const (
 )
 
 // holdsWorker is why a worker is not replaceable.
-func (f *Fleet) holdsWorker(c Config, w *Worker) []Hold {
+func (f *Fleet) holdsWorker(c Config, now time.Time, w *Worker) []Hold {
 	text := ""
 	switch {
 	case f.replaceable(f.roster(), w):
 		return nil
 	case w.State != Ready:
 		text = fmt.Sprintf("it does not serve: it is %s", w.State)
+		if taken := f.capturing(c, now, w); taken != "" {
+			text += ", and " + taken
+		}
+	case f.examined(c, now, w):
+		text = f.capturing(c, now, w)
 	case w.Slot >= f.Desired:
 		text = fmt.Sprintf("it is to go without a successor: %d workers wanted", f.Desired)
 	default:
@@ -66,7 +71,7 @@ func (f *Fleet) holdsAll(c Config, now time.Time, w *Worker) []Hold {
 			f.Count(Ready), f.Desired, len(f.Workers), c.MaxSurge, c.MaxUnavailable)}}
 	case way == unavailable:
 		if first, _, _ := mostUrgent(c, now, f); first != nil && f.examined(c, now, first) {
-			return []Hold{{BySpacing, fmt.Sprintf("evidence of the worker in slot %d is being taken, which goes next", first.Slot)}}
+			return []Hold{{BySpacing, fmt.Sprintf("the worker in slot %d goes next, and %s", first.Slot, f.capturing(c, now, first))}}
 		}
 	}
 	return nil
@@ -79,16 +84,17 @@ func (f *Fleet) traffic(c Config, now time.Time) string {
 	n := 0
 	for i := range f.Workers {
 		w := &f.Workers[i]
-		what := string(w.State)
-		switch {
-		case f.examined(c, now, w):
-			what = "being examined"
-		case w.State == Ready:
+		if w.State == Ready && !f.examined(c, now, w) {
 			continue
 		}
-		if n++; n <= most {
-			who = append(who, fmt.Sprintf("slot %d has a worker %s for %s", w.Slot, what, roughly(now.Sub(w.Since))))
+		if n++; n > most {
+			continue
 		}
+		text := fmt.Sprintf("slot %d has a worker %s for %s", w.Slot, w.State, roughly(now.Sub(w.Since)))
+		if taken := f.capturing(c, now, w); taken != "" {
+			text += ", and " + taken
+		}
+		who = append(who, text)
 	}
 	if n > most {
 		who = append(who, fmt.Sprintf("%d more", n-most))

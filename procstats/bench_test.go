@@ -43,3 +43,21 @@ func cpuTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
+
+func BenchmarkContainer(b *testing.B) {
+	g := NewGroup(Host)
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := g.Container(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("kills", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := g.OOMKills(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -187,7 +187,19 @@ func (g *Group) events(at memoryGroup, c Container) (MemoryEvents, error) {
 	if err != nil {
 		return MemoryEvents{}, err
 	}
-	return g.met.add(dir, e), nil
+	sum := g.met.add(dir, e)
+	// Also one that comes to be the nearest just when its limit is met has counted
+	// from here on.
+	for _, other := range at.upwards() {
+		if g.met.knows(other) {
+			continue
+		}
+		if e, err = at.events(other); err != nil {
+			return MemoryEvents{}, err
+		}
+		g.met.add(other, e)
+	}
+	return sum, nil
 }
 
 // oomGroup is the outermost memory.oom.group that is set; empty if none is.

@@ -102,9 +102,12 @@ func grouped() {
 			}
 			must(file.Sync())
 		case "reclaim":
-			// Some of it may be in use just now, which is no error.
-			if err := os.WriteFile(filepath.Join(os.Args[1], "memory.force_empty"), []byte("0"), 0); os.IsNotExist(err) {
-				os.WriteFile(filepath.Join(os.Args[1], "memory.reclaim"), []byte("1G"), 0)
+			// Some of it may be in use just now, which is no error. What is asked for beyond
+			// what there is would be looked for among our own program's pages, for ever.
+			if file := filepath.Join(os.Args[1], "memory.force_empty"); exists(file) {
+				os.WriteFile(file, []byte("0"), 0)
+			} else {
+				os.WriteFile(filepath.Join(os.Args[1], "memory.reclaim"), []byte("60M"), 0)
 			}
 		case "worker": // too large for the group
 			cmd := exec.Command(os.Args[0])

@@ -7,6 +7,12 @@ type tally struct {
 	sum  MemoryEvents
 }
 
+// knows tells whether a group was met.
+func (t *tally) knows(dir string) bool {
+	_, met := t.last[dir]
+	return met
+}
+
 // add takes over what a group counts. Of a group that is met later only what it
 // counts from then on is ours; a counter that has fallen, as when groups within
 // were removed, begins again where it is.

@@ -250,6 +250,7 @@ func (s *Supervisor) forget(p *process) {
 	delete(s.processes, p.id)
 	delete(s.measure, p.id)
 	s.endCapture(p.id, "the worker has ended", time.Now())
+	s.tidy(p.id)
 	// A release that nobody runs or can be asked for again is not kept.
 	used := []int{s.fleet.Generation, s.fleet.Stable}
 	for _, w := range s.fleet.Workers {

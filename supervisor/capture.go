@@ -2,17 +2,14 @@ package supervisor
 
 import (
 	"fmt"
-	"net/netip"
-	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/docker/go-units"
 
-	"rota/listener"
 	"rota/policy"
-	"rota/procstats"
 	"rota/supervisor/launch"
 )
 
@@ -72,8 +69,9 @@ func (s *Supervisor) examine(a policy.Capture, now time.Time) {
 			s.post(examined{id: a.ID, err: err})
 			return
 		}
-		spec.Env = merge(append(layers, append(env, "ROTA_CAPTURE_DIR="+r.path,
-			"ROTA_SERVER_PID="+strconv.Itoa(serverOf(leader, server))))...)
+		members := membersOf(leader)
+		spec.Env = merge(append(layers, append(env, captureDirEnv+r.path,
+			"ROTA_SERVER_PID="+strconv.Itoa(serverOf(leader, server, members)), "ROTA_WORKER_PIDS="+strings.Trim(fmt.Sprint(members), "[]")))...)
 		spec.Stdout, spec.Stderr = int(r.output.Fd()), int(r.output.Fd())
 		s.reaper.forking.Lock()
 		child, err := s.launcher.Fork(spec)
@@ -81,36 +79,9 @@ func (s *Supervisor) examine(a policy.Capture, now time.Time) {
 		s.reaper.forking.Unlock()
 		if err == nil {
 			child.Await() // that the shell could not be executed shows in its status
+			r.watch(func(size int64) { s.post(outgrown{a.ID, size}) })
 		}
 	}()
-}
-
-// workerURL is where a worker can be reached alone; empty without a front.
-func (s *Supervisor) workerURL(id uint64) string {
-	if s.front == nil {
-		return ""
-	}
-	socket := s.sockets.Chosen(id)
-	if socket == nil || socket.Address().Family == listener.Unix {
-		return ""
-	}
-	ip := socket.Address().IP.Unmap()
-	switch {
-	case ip.IsUnspecified() && socket.Address().Family == listener.IPv6:
-		ip = netip.IPv6Loopback()
-	case ip.IsUnspecified():
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return "http://" + netip.AddrPortFrom(ip, socket.Address().Port).String()
-}
-
-// serverOf is the process of a worker that listens, if that still lives; else
-// its leader. A pid may have gone to somebody else since.
-func serverOf(leader, server int) int {
-	if pids, err := procstats.Host.Tree(leader); err == nil && slices.Contains(pids, server) {
-		return server
-	}
-	return leader
 }
 
 // onExamined: the command of a capture runs, or could not be started.
@@ -153,6 +124,14 @@ func (s *Supervisor) endCapture(id uint64, why string, now time.Time) {
 	}
 }
 
+// onOutgrown: the result of a capture is larger than it may be, and not complete.
+func (s *Supervisor) onOutgrown(m outgrown, now time.Time) {
+	if c := s.capture; c != nil && c.id == m.id {
+		s.endCapture(c.id, fmt.Sprintf("it was ended with a result of %s so far: want %s at most, raise --capture-max-size or take less",
+			units.BytesSize(float64(m.size)), units.BytesSize(float64(c.result.MaxSize))), now)
+	}
+}
+
 // killCapture ends what is left of the capture of a worker at once.
 func (s *Supervisor) killCapture(id uint64, now time.Time) {
 	s.endCapture(id, "it was asked to end at once", now)
@@ -179,18 +158,19 @@ func (s *Supervisor) onOverdue(m overdue, now time.Time) {
 // made, or for the result to be put away, whatever the disk does.
 const storePatience = 5 * time.Second
 
-// groupPatience is for the kernel to end what it was told to.
-const groupPatience = time.Second
+// restPatience is for the kernel to end what it was told to.
+const restPatience = time.Second
 
 // onCaptureExited: the command has ended. What it left behind goes with it, and
 // the result is put away.
 func (s *Supervisor) onCaptureExited(c *capture, status syscall.WaitStatus, now time.Time) {
 	c.run.leaderGone, c.run.goneAt, c.run.status = true, now, status
 	c.run.signalGroup(syscall.SIGKILL)
+	close(c.result.complete)
 	time.AfterFunc(storePatience, func() { s.post(overdue{c.id}) })
-	id, group, r, failed := c.id, c.run.pid, c.result, c.ending != "" || status != 0
+	id, r, failed := c.id, c.result, c.ending != "" || status != 0
 	go func() {
-		for until := time.Now().Add(groupPatience); syscall.Kill(-group, 0) != syscall.ESRCH && time.Now().Before(until); {
+		for until := time.Now().Add(restPatience); r.endRest() && time.Now().Before(until); {
 			time.Sleep(5 * time.Millisecond) // it is reaped elsewhere
 		}
 		s.post(stored{id, r.finish(failed)})
@@ -210,7 +190,7 @@ func (s *Supervisor) onStored(m stored, now time.Time) {
 	switch {
 	case c.ending != "":
 		e.Message = c.ending
-	case c.run.status.Signaled() && c.run.status.Signal() == syscall.SIGXFSZ:
+	case exitCodeOf(c.run.status) == 128+int(syscall.SIGXFSZ): // of the shell, or of what it ran
 		e.Message = fmt.Sprintf("it wrote a file of more than %s, see --capture-max-size", units.BytesSize(float64(c.result.MaxSize)))
 	case c.run.status != 0:
 	case m.path == "":
@@ -236,6 +216,8 @@ func (s *Supervisor) captured(c *capture, e Event, now time.Time) {
 	}
 	c.run.close()
 	s.capture = nil
+	s.lastCapture = &LastCapture{Worker: c.id, Slot: c.slot, PID: c.pid, Trigger: c.trigger, Result: e.Capture, Message: e.failure(),
+		Path: e.Path, Bytes: e.Bytes, Began: c.began, Duration: e.Duration}
 	s.fleet.MarkCaptured(c.id)
 	s.event(e)
 }

@@ -45,7 +45,7 @@ const (
 	OOMKill        Kind = "process killed for memory" // by the kernel, and no worker ended with it
 	LimitChanged   Kind = "container limit changed"   // what is a share of it should be settled anew
 	Note           Kind = "note"                      // for whoever looks for the reason of something
-	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what bloat is
+	VerdictChanged Kind = "verdict"                   // what the workers' memory does; the message has the numbers, or what holds the memory
 	OperatorAsked  Kind = "operator asked"            // for what the message says; the reason has who it was
 	OperatorDenied Kind = "operator denied"           // so that nothing was done
 	Warning        Kind = "warning"

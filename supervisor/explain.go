@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rota/policy"
+	"rota/policy/verdict"
 )
 
 // Explanation says what would cycle a worker, and what keeps that from beginning.
@@ -12,6 +13,9 @@ type Explanation struct {
 	policy.Explanation
 	MaxSurge       int
 	MaxUnavailable int
+	// Verdict and Reasons are as in Status.
+	Verdict verdict.Verdict
+	Reasons []string
 }
 
 // Explain tells of the worker that serves a slot, or is about to, what policy goes
@@ -34,11 +38,12 @@ func (s *Supervisor) explain(slot int, now time.Time) (e Explanation, err error)
 	}
 	c := s.config.Policy
 	e = Explanation{MaxSurge: c.MaxSurge, MaxUnavailable: c.MaxUnavailable}
+	e.Verdict, e.Reasons = s.judgement()
 	s.describe(w, &e.Worker)
 	requests := int64(-1)
-	if load, ok := s.loads()[w.ID]; ok {
-		e.Worker.InFlight, e.Worker.Requests = load.InFlight, load.Requests
-		requests = load.Requests
+	if s.front != nil {
+		s.load(&e.Worker, s.loads())
+		requests = e.Worker.Requests
 	}
 	e.Explanation = policy.Explain(c, now, s.fleet, w.ID, requests)
 	return e, nil

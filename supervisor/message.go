@@ -91,6 +91,11 @@ type (
 	}
 	// overdue: the time of a worker's capture may be over.
 	overdue struct{ id uint64 }
+	// outgrown: the result of a worker's capture has become too large.
+	outgrown struct {
+		id   uint64
+		size int64 // bytes
+	}
 	// stored: the result of a worker's capture was put away.
 	stored struct {
 		id uint64
@@ -118,6 +123,7 @@ func (probed) message()    {}
 func (spotted) message()   {}
 func (examined) message()  {}
 func (overdue) message()   {}
+func (outgrown) message()  {}
 func (stored) message()    {}
 func (asked) message()     {}
 func (tick) message()      {}

@@ -56,6 +56,8 @@ type process struct {
 	drainAt  time.Time
 	inFlight int // when it was told to drain
 
+	requests int64 // that the front has given it, as of the last look at them
+
 	cut         int  // requests that were ended unfinished
 	cutUpgrades int  // upgraded connections that were; not in cut
 	cutOff      bool // the front has done that

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,68 +25,6 @@ type Capture struct {
 	MaxSize int64  // bytes of all results together, and of a file that the command writes
 }
 
-// DefaultCaptureDir is the user's own in the temporary folder, which others may
-// write to as well.
-func DefaultCaptureDir() string {
-	return filepath.Join(os.TempDir(), "rota-captures-"+strconv.Itoa(os.Geteuid()))
-}
-
-const captureDirRemedy = "name another with --capture-dir"
-
-// Check tells whether results can be written, making the folder if create is set.
-func (c Capture) Check(create bool) error {
-	if create {
-		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-			return fmt.Errorf("cannot make the folder for captures: %w (%s)", err, captureDirRemedy)
-		}
-	}
-	// In a folder that all may write to, another user may have made it first, or a
-	// link of its name: what is written there would be theirs to read or to lead astray.
-	look := os.Stat
-	guarded := c.Dir == DefaultCaptureDir()
-	if guarded {
-		look = os.Lstat
-	}
-	info, err := look(c.Dir)
-	switch {
-	case !create && errors.Is(err, fs.ErrNotExist):
-		return creatable(c.Dir)
-	case err != nil:
-		return fmt.Errorf("cannot use the folder for captures: %w (%s)", err, captureDirRemedy)
-	case !info.IsDir():
-		return fmt.Errorf("cannot write captures to %s: it is no folder (%s)", c.Dir, captureDirRemedy)
-	case guarded && (!mine(info) || info.Mode().Perm()&0o022 != 0):
-		return fmt.Errorf("cannot write captures to %s: other users can write to it (remove it, or %s)", c.Dir, captureDirRemedy)
-	}
-	if err := unix.Access(c.Dir, unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("cannot write captures to %s: %w (%s)", c.Dir, err, captureDirRemedy)
-	}
-	return nil
-}
-
-// creatable tells whether a folder that is not there could be made.
-func creatable(dir string) error {
-	parent := filepath.Dir(dir)
-	info, err := os.Stat(parent)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && parent != dir:
-		return creatable(parent)
-	case err == nil && !info.IsDir():
-		err = syscall.ENOTDIR
-	case err == nil:
-		err = unix.Access(parent, unix.W_OK|unix.X_OK)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot make the folder for captures in %s: %w (%s)", parent, err, captureDirRemedy)
-	}
-	return nil
-}
-
-func mine(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
-}
-
 // resultName is what the folder of a result is called. Nothing else in Capture.Dir
 // is ever removed.
 var resultName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z-slot\d+-pid\d+(-failed)?$`)
@@ -99,15 +36,16 @@ const failedMark = "-failed"
 // for the loop: they wait for the disk.
 type result struct {
 	Capture
-	path   string
-	output *os.File // what the command writes to its output and error
-	lock   *os.File // the folder: other pools that share Dir do not remove it meanwhile
+	path     string
+	output   *os.File      // what the command writes to its output and error
+	lock     *os.File      // the folder: other pools that share Dir do not remove it meanwhile
+	complete chan struct{} // closed when the command has ended
 }
 
 // open makes the folder of a result.
 func (c Capture) open(at time.Time, slot, pid int) (*result, error) {
 	name := fmt.Sprintf("%s-slot%d-pid%d", at.UTC().Format("20060102T150405.000Z"), slot, pid)
-	r := &result{Capture: c, path: filepath.Join(c.Dir, name)}
+	r := &result{Capture: c, path: filepath.Join(c.Dir, name), complete: make(chan struct{})}
 	// Not MkdirAll: what is there already is none of rota's.
 	err := os.Mkdir(r.path, 0o700)
 	if errors.Is(err, fs.ErrNotExist) { // somebody tidied up
@@ -128,6 +66,34 @@ func (c Capture) open(at time.Time, slot, pid int) (*result, error) {
 		return nil, fmt.Errorf("cannot prepare the folder of a capture: %w", err)
 	}
 	return r, nil
+}
+
+// sizeCheck is from one look at the size of a result to the next. Where a look
+// takes long, since there are many files, it is rarer: a twentieth of the time.
+const (
+	sizeCheck     = 100 * time.Millisecond
+	sizeCheckCost = 20
+)
+
+// watch looks at a result until it is complete, or larger than it may be, which
+// it tells. What the command writes itself the kernel bounds, file by file; what
+// it has the server write nobody does.
+func (r *result) watch(outgrown func(size int64)) {
+	next := time.NewTimer(sizeCheck)
+	defer next.Stop()
+	for {
+		select {
+		case <-r.complete:
+			return
+		case <-next.C:
+		}
+		began := time.Now()
+		if size := sizeOf(r.path); size > r.MaxSize {
+			outgrown(size)
+			return
+		}
+		next.Reset(max(sizeCheck, sizeCheckCost*time.Since(began)))
+	}
 }
 
 // discard removes the result.
@@ -156,16 +122,16 @@ type outcome struct {
 // larger than all may be together is removed itself.
 func (r *result) finish(failed bool) outcome {
 	out := outcome{path: r.path, size: sizeOf(r.path), lastLine: r.lastLine()}
-	switch {
-	case out.size > r.MaxSize:
-		r.discard()
-		out.path = ""
-	case failed:
-		if os.Rename(r.path, r.path+failedMark) == nil {
-			out.path += failedMark
-		}
+	tooLarge := out.size > r.MaxSize
+	// A server that still writes to it finds no folder for further files.
+	if (failed || tooLarge) && os.Rename(r.path, r.path+failedMark) == nil {
+		out.path += failedMark
 	}
 	r.close()
+	if tooLarge {
+		os.RemoveAll(out.path)
+		out.path = ""
+	}
 	out.err = r.prune()
 	return out
 }

@@ -42,9 +42,12 @@ type Status struct {
 	// Paused are the triggers whose cycles do not help and are held back, and why.
 	Paused map[policy.Trigger]string
 	// Verdict is what the workers' memory does; Causes what they hold of it and do not
-	// need, in plain words, where it is bloat.
+	// need, in plain words, where it has grown.
 	Verdict verdict.Verdict
 	Causes  []string
+	// LastCapture is how the last evidence of a worker was taken; nil if none was. It
+	// is not to be changed.
+	LastCapture *LastCapture
 	// SampleDuration is what the last look at the workers' memory took.
 	SampleDuration time.Duration
 }
@@ -88,9 +91,12 @@ type WorkerStatus struct {
 	// to be changed.
 	LastCycle *LastCycle
 
+	// Capture is evidence that is being taken of it; nil if there is none.
+	Capture *CaptureUnderWay
+
 	// Known in front mode alone:
 	InFlight int   // requests and upgraded connections
-	Requests int64 // that it was given so far
+	Requests int64 // that it was given so far, or until it had left the rotation
 }
 
 // LastCycle is why the worker of a slot was replaced, or came back after a crash.
@@ -111,7 +117,7 @@ func (s *Supervisor) publish(now time.Time) {
 		Time: now, Desired: f.Desired, Ready: f.Count(policy.Ready), Generation: f.Generation,
 		Accept: s.config.Accept, Stopping: !f.StopSince.IsZero(), EverReady: s.everReady,
 		Rolls: s.rolls(), Next: policy.Foresee(p, now, f), Cycles: s.cycles,
-		SampleDuration: s.sampleCost,
+		SampleDuration: s.sampleCost, LastCapture: s.lastCapture,
 		Memory: f.Total(), Budget: p.MaxTotalMemory, MaxMemory: p.MaxMemory, MemoryMetric: p.MemoryMetric, Paused: maps.Clone(f.Brakes),
 		Workers: make([]WorkerStatus, len(f.Workers)),
 	}
@@ -128,13 +134,9 @@ func (s *Supervisor) publish(now time.Time) {
 	for i := range f.Workers {
 		w, ws := &f.Workers[i], &st.Workers[i]
 		s.describe(w, ws)
-		if l, ok := loads[w.ID]; ok {
-			ws.InFlight, ws.Requests = l.InFlight, l.Requests
-		}
+		s.load(ws, loads)
 	}
-	if st.Verdict = s.learned.said; st.Verdict.Kind == verdict.Bloat {
-		st.Causes = s.learned.causes
-	}
+	st.Verdict, st.Causes = s.judgement()
 	s.status.Store(st)
 }
 
@@ -150,11 +152,22 @@ func (s *Supervisor) loads() map[uint64]front.WorkerStats {
 	return s.loaded
 }
 
+// load fills in what the front knows of a worker. One that has left the rotation
+// it does not know any more: that one has nothing in its hands, and has had what it had.
+func (s *Supervisor) load(ws *WorkerStatus, loads map[uint64]front.WorkerStats) {
+	p, l := s.processes[ws.ID], loads[ws.ID]
+	if p == nil {
+		return
+	}
+	p.requests = max(p.requests, l.Requests)
+	ws.InFlight, ws.Requests = l.InFlight, p.requests
+}
+
 // describe fills in one worker.
 func (s *Supervisor) describe(w *policy.Worker, ws *WorkerStatus) {
 	*ws = WorkerStatus{
 		ID: w.ID, Slot: w.Slot, Generation: w.Generation, State: w.State,
-		Started: w.Started, ReadyAt: w.ReadyAt, Due: w.Due, Trigger: w.Trigger, LastCycle: s.lastCycles[w.Slot],
+		Started: w.Started, ReadyAt: w.ReadyAt, Due: w.Due, Trigger: w.Trigger, LastCycle: s.lastCycles[w.Slot], Capture: s.underWay(w.ID),
 	}
 	if p := s.processes[w.ID]; p != nil {
 		ws.PID, ws.Foreseen, ws.Cores, ws.Timed = p.pid, p.foreseen, p.cores.used, p.cores.known

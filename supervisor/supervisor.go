@@ -78,7 +78,8 @@ type Supervisor struct {
 	limits      limits
 	learned     *learned // about the workers' growth, for people
 
-	capture *capture // the one under way; nil if there is none
+	capture     *capture     // the one under way; nil if there is none
+	lastCapture *LastCapture // nil before the first; never changed
 
 	steering  *steering // nil unless every worker has a seat of its own
 	unsteered error     // why they have none although Config.Accept asked for it; nil if it did not
@@ -281,6 +282,8 @@ func (s *Supervisor) hear(m message) {
 		s.onExamined(m, now)
 	case overdue:
 		s.onOverdue(m, now)
+	case outgrown:
+		s.onOutgrown(m, now)
 	case stored:
 		s.onStored(m, now)
 	case asked:

@@ -12,31 +12,67 @@ import (
 )
 
 // How often the pool's memory is judged, and how often at most when a worker has
-// just ended. Causes of bloat take a look at smaps_rollup of every worker.
+// just ended. Causes take a look at smaps_rollup of every worker.
 const (
 	judgeEvery  = 10 * time.Second
 	judgeRest   = time.Second
 	causesEvery = time.Hour
 )
 
+// What is told anew: growth that has changed by such a factor since it was told
+// last, if it is so many bytes an hour at all.
+const (
+	toldFactor = 3
+	toldGrowth = 1 << 20
+)
+
 // learned is what is known of how the workers' memory grows.
 type learned struct {
-	ledger  *verdict.Ledger
-	said    verdict.Verdict
-	causes  []string
-	release int
-	ended   bool // a life has, since it was judged
-	judged  time.Time
-	asked   time.Time // for causes
+	ledger     *verdict.Ledger
+	said       verdict.Verdict
+	told       verdict.Verdict // by the last event
+	causes     []string
+	generation int
+	release    int
+	releases   []release // the latest last
+	ended      bool      // a life has, since it was judged
+	judged     time.Time
+	asked      time.Time // for causes
 }
 
+// release is what generations have in common whose workers are alike.
+type release struct {
+	number int
+	config Config
+}
+
+// rememberedReleases is more than a ledger remembers.
+const rememberedReleases = 8
+
 func newLearned() *learned {
-	return &learned{ledger: verdict.NewLedger(1), said: verdict.Verdict{Kind: verdict.Unknown}, release: 1}
+	unknown := verdict.Verdict{Kind: verdict.Unknown}
+	return &learned{ledger: verdict.NewLedger(1), said: unknown, told: unknown, generation: 1, release: 1}
+}
+
+// releaseOf is the number of the release that a configuration is of. A roll of the
+// same command in the same environment is no other.
+func (l *learned) releaseOf(c Config) int {
+	next := 1
+	for _, r := range l.releases {
+		if r.config.sameRelease(c) {
+			return r.number
+		}
+		next = max(next, r.number+1)
+	}
+	l.releases = append(l.releases, release{next, c})
+	l.releases = l.releases[max(0, len(l.releases)-rememberedReleases):]
+	return next
 }
 
 // learn takes looks at the workers over, and judges when it is time.
 func (s *Supervisor) learn(usages []procstats.Usage, now time.Time) {
 	l := s.learned
+	s.followReleases()
 	requests := map[uint64]int64{}
 	if s.front != nil {
 		for _, w := range s.front.Stats().Workers {
@@ -49,7 +85,7 @@ func (s *Supervisor) learn(usages []procstats.Usage, now time.Time) {
 			continue
 		}
 		if !l.ledger.Knows(u.ID) {
-			l.ledger.Began(u.ID, w.Generation, now)
+			l.ledger.Began(verdict.Worker{ID: u.ID, Slot: w.Slot, Release: l.releaseOf(s.releases[w.Generation])}, now)
 		}
 		n, counted := requests[u.ID]
 		if !counted {
@@ -57,13 +93,23 @@ func (s *Supervisor) learn(usages []procstats.Usage, now time.Time) {
 		}
 		l.ledger.Note(u.ID, now, verdict.Look{Private: u.Private, Requests: n, CPU: u.CPU})
 	}
-	if l.release != s.fleet.Generation {
-		l.release, l.judged = s.fleet.Generation, time.Time{}
-		l.causes, l.asked = nil, time.Time{}
-		l.ledger.Release(l.release)
-	}
 	if since := now.Sub(l.judged); since >= judgeEvery || l.ended && since >= judgeRest {
 		s.judge(now)
+	}
+}
+
+// followReleases has the release judged that the fleet is going over to.
+func (s *Supervisor) followReleases() {
+	l := s.learned
+	was := l.generation
+	l.generation = s.fleet.Generation
+	switch n := l.releaseOf(s.releases[l.generation]); {
+	case n != l.release:
+		l.release, l.judged = n, time.Time{}
+		l.causes, l.asked = nil, time.Time{}
+		l.ledger.Release(n)
+	case l.generation > was:
+		l.ledger.Roll()
 	}
 }
 
@@ -73,8 +119,11 @@ func (s *Supervisor) endLife(id uint64, why policy.Trigger) {
 		return
 	}
 	ending := verdict.Otherwise
-	if why == policy.Memory || why == policy.Total {
+	switch why {
+	case policy.Memory, policy.Total:
 		ending = verdict.ForMemory
+	case policy.Age, policy.Cron, policy.Requests:
+		ending = verdict.InTime
 	}
 	s.learned.ledger.End(id, ending)
 	s.learned.ended = true
@@ -82,13 +131,13 @@ func (s *Supervisor) endLife(id uint64, why policy.Trigger) {
 
 func (s *Supervisor) judge(now time.Time) {
 	l := s.learned
-	was := l.said.Kind
 	limit := s.config.Policy.MaxMemory
 	if s.config.Policy.MemoryMetric != MetricPrivate {
 		limit = 0 // private memory does not reach it
 	}
 	l.said, l.judged, l.ended = l.ledger.Judge(now, limit), now, false
-	if l.said.Kind != was {
+	if worthTelling(l.told, l.said) {
+		l.told = l.said
 		message := fmt.Sprintf("%s: %s", l.said.Kind, l.said.Why)
 		if l.said.ToLimit > 0 {
 			message += fmt.Sprintf("; the limit is %s away", l.said.ToLimit.Round(time.Second))
@@ -98,10 +147,40 @@ func (s *Supervisor) judge(now time.Time) {
 	s.seekCauses(now)
 }
 
-// seekCauses looks for the causes of bloat when it is time. What was found is kept
-// while the verdict is another: it may go to and fro, and to look is expensive.
+// judgement is what is known of the workers' memory, and why it may be more than
+// they need, where it has grown.
+func (s *Supervisor) judgement() (v verdict.Verdict, causes []string) {
+	if v = s.learned.said; v.Grew {
+		causes = s.learned.causes
+	}
+	return v, causes
+}
+
+// worthTelling tells whether a verdict says what the one that was told does not.
+func worthTelling(told, now verdict.Verdict) bool {
+	if now.Kind != told.Kind {
+		return true
+	}
+	same := func(a, b verdict.Outlier) bool { return a.Slot == b.Slot }
+	if len(now.Outliers) > 0 && !slices.EqualFunc(now.Outliers, told.Outliers, same) {
+		return true
+	}
+	// With the work rather than by the hour where that is known: a day has its course.
+	was, is := told.PerHour, now.PerHour
+	switch {
+	case told.PerRequest > 0 && now.PerRequest > 0:
+		was, is = told.PerRequest, now.PerRequest
+	case told.PerCPUSecond > 0 && now.PerCPUSecond > 0:
+		was, is = told.PerCPUSecond, now.PerCPUSecond
+	}
+	return was > 0 && is > 0 && max(was/is, is/was) >= toldFactor && max(told.PerHour, now.PerHour) >= toldGrowth
+}
+
+// seekCauses looks for what makes the memory look like more than is needed, when
+// it has grown and it is time. What was found is kept while the verdict is
+// another: it may go to and fro, and to look is expensive.
 func (s *Supervisor) seekCauses(now time.Time) {
-	if l := s.learned; l.said.Kind == verdict.Bloat && now.Sub(l.asked) >= causesEvery {
+	if l := s.learned; l.said.Grew && now.Sub(l.asked) >= causesEvery {
 		l.asked = now
 		s.findCauses()
 	}
@@ -134,7 +213,7 @@ func (s *Supervisor) foundCauses(causes []string) {
 	was := s.learned.causes
 	s.learned.causes = causes
 	if len(causes) > 0 && !slices.Equal(causes, was) {
-		s.event(Event{Kind: VerdictChanged, Message: fmt.Sprintf("%s: %s", verdict.Bloat, strings.Join(causes, "; "))})
+		s.event(Event{Kind: VerdictChanged, Message: fmt.Sprintf("%s: %s", s.learned.said.Kind, strings.Join(causes, "; "))})
 	}
 }
 

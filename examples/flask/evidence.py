@@ -1,4 +1,4 @@
-"""Says what a process keeps in memory, when it gets SIGUSR2: in memory.PID.txt, in the temporary folder.
+"""Says what a process keeps in memory, when it gets SIGPROF: in memory.PID.txt, in the temporary folder.
 
 What it lists is what the garbage collector knows and what that refers to, by type. Where the memory came from is added
 if Python runs with PYTHONTRACEMALLOC=1, which makes it about half as fast.
@@ -12,8 +12,10 @@ import tracemalloc
 from collections import Counter
 
 
-def on_signal(signum=signal.SIGUSR2):
-    """Call it in the main thread. The handler runs there too, between two steps of what the thread does."""
+def on_signal(signum=signal.SIGPROF):
+    """Call it in the main thread. The handler runs there too, between two steps of what the thread does.
+
+    gunicorn's master uses USR1 and USR2 itself, and its workers forget what was set before the fork for these."""
     signal.signal(signum, lambda *_: write(os.path.join(tempfile.gettempdir(), f"memory.{os.getpid()}.txt")))
 
 

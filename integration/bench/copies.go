@@ -44,17 +44,19 @@ func (b *bench) servers(name string) string {
 	return filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), "servers", name)
 }
 
-// copies is what copies seem to cost and what they do: what rota's metrics say,
-// beside what the kernel charges.
-func (b *bench) copies() ([]table, []string, error) {
-	t := table{title: "What copies cost, in MiB", head: []string{"", "processes", "RSS", "PSS", "private", "charged"},
+var copiesQuestion = question{"copies", "What copies of one process cost", askCopies}
+
+// askCopies finds what copies seem to cost and what they do: what rota's metrics
+// say, beside what the kernel charges.
+func askCopies(b *bench) (*answer, error) {
+	t := table{title: "What copies cost, in MiB", head: []string{"", "processes", "RSS", "PSS", "of it files", "private", "charged"},
 		how: "What rota's metrics say, added up over its workers, and what the kernel charges their control group with, without pages of files and without rota. " +
 			"PSS is above that by the programs' and libraries' own files, which are charged to whoever read them first."}
 	if missing := lacks("/usr/bin/python3", "/usr/bin/gunicorn")(b); missing != "" {
-		return nil, []string{"what copies cost: " + missing}, nil
+		return &answer{missing: []string{"what copies cost: " + missing}}, nil
 	}
 	if exec.Command("/usr/bin/python3", "-c", "import flask").Run() != nil {
-		return nil, []string{"what copies cost: flask"}, nil
+		return &answer{missing: []string{"what copies cost: flask"}}, nil
 	}
 	accounts, errs := make([]costs, len(copieds)), make([]error, len(copieds))
 	var counting sync.WaitGroup
@@ -63,13 +65,13 @@ func (b *bench) copies() ([]table, []string, error) {
 	}
 	counting.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	mib := func(bytes float64) string { return fmt.Sprintf("%.0f", bytes/(1<<20)) }
 	for i, a := range accounts {
-		t.add(copieds[i].name, strconv.Itoa(a.processes), mib(a.rss), mib(a.pss), mib(a.private), mib(a.charged))
+		t.add(copieds[i].name, strconv.Itoa(a.processes), mib(a.rss), mib(a.pss), mib(a.ofFiles), mib(a.private), mib(a.charged))
 	}
-	return []table{t}, nil, nil
+	return &answer{tables: []table{t}}, nil
 }
 
 // costs are what some copies cost, in bytes.

@@ -15,7 +15,6 @@ func askCost(b *bench) (*answer, error) {
 		{"start", (*bench).startup},
 		{"many workers", (*bench).bigRoll},
 		{"idle clients", (*bench).idleClients},
-		{"copies", (*bench).copies},
 	} {
 		b.say("%s", part.name)
 		tables, missing, err := part.ask(b)

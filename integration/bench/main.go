@@ -40,7 +40,7 @@ type answer struct {
 }
 
 // questions in the order in which they are asked. Those that need quiet come first.
-var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, overloadQuestion, pid1Question}
+var questions = []question{lossQuestion, leakQuestion, capacityQuestion, costQuestion, copiesQuestion, overloadQuestion, pid1Question}
 
 func main() {
 	var o options

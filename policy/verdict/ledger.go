@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// How much is remembered: of so many lives of a release, and of so many
+// How much is remembered: how many lives of a release, and of how many
 // releases, since a pool may go back to the one before.
 const (
-	maxLives    = 32
+	leastLives  = 32
+	livesEach   = 4 // for each worker, where that is more
+	maxLives    = 256
 	maxReleases = 3
 )
 
@@ -30,8 +32,9 @@ type worker struct {
 // book is what the ended lives of one release taught.
 type book struct {
 	release int
-	lives   []shape // the latest last
-	said    Kind    // when another release took its place
+	lives   []*shape // the latest last
+	said    Verdict  // when another release took its place
+	round   int      // how often it was rolled out anew
 }
 
 // NewLedger knows of nothing, and judges a release.
@@ -45,7 +48,7 @@ func (l *Ledger) Release(n int) {
 	if n == l.release {
 		return
 	}
-	l.book(l.release).said = l.said.Kind
+	l.book(l.release).said = l.said
 	b := l.book(n)
 	if b == nil {
 		b = &book{release: n}
@@ -54,6 +57,10 @@ func (l *Ledger) Release(n int) {
 	l.books = append(slices.DeleteFunc(l.books, func(o *book) bool { return o == b }), b)
 	l.books = slices.Delete(l.books, 0, max(0, len(l.books)-maxReleases))
 }
+
+// Roll says that all workers are replaced by others of the same release. What is
+// known of it stays, until those that come are found to be otherwise.
+func (l *Ledger) Roll() { l.book(l.release).round++ }
 
 // book is a release's, nil if it is not remembered.
 func (l *Ledger) book(release int) *book {
@@ -65,9 +72,13 @@ func (l *Ledger) book(release int) *book {
 	return nil
 }
 
-// Began notes that a worker of a release serves.
-func (l *Ledger) Began(id uint64, release int, at time.Time) {
-	l.workers[id] = worker{release, newLife(at)}
+// Began notes that a worker serves.
+func (l *Ledger) Began(w Worker, at time.Time) {
+	round := 0
+	if b := l.book(w.Release); b != nil {
+		round = b.round
+	}
+	l.workers[w.ID] = worker{w.Release, newLife(w.Slot, round, at)}
 }
 
 // Knows tells whether a worker's life has begun and not ended.
@@ -95,7 +106,7 @@ func (l *Ledger) End(id uint64, ending Ending) {
 		return // what tells nothing must not take the place of what does
 	}
 	s.ending = ending
-	if b.lives = append(b.lives, s); len(b.lives) > maxLives {
-		b.lives = slices.Delete(b.lives, 0, 1)
-	}
+	b.lives = append(b.lives, s)
+	room := min(max(leastLives, livesEach*(len(l.workers)+1)), maxLives)
+	b.lives = slices.Delete(b.lives, 0, max(0, len(b.lives)-room))
 }

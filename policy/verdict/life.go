@@ -25,6 +25,8 @@ type bucket struct {
 
 // life is one worker since it was first looked at.
 type life struct {
+	slot    int
+	round   int // which roll of its release it was begun after
 	began   time.Time
 	width   time.Duration // of a bucket
 	buckets []bucket
@@ -32,7 +34,9 @@ type life struct {
 	blind   bool // requests are not known
 }
 
-func newLife(at time.Time) *life { return &life{began: at, width: firstWidth} }
+func newLife(slot, round int, at time.Time) *life {
+	return &life{slot: slot, round: round, began: at, width: firstWidth}
+}
 
 func (l *life) note(at time.Time, look Look) {
 	b := bucket{at.Sub(l.began), look}
@@ -78,21 +82,37 @@ const (
 	byTime
 )
 
-// leastWork is how many requests, or milliseconds of CPU time, a life must have
-// had for its growth to be held against them.
-const leastWork = 20
+// How much work a life must have had for its growth to be held against it:
+// so many requests, or so much CPU time, of which an idle program too uses
+// a little.
+const (
+	leastRequests = 20
+	leastCPU      = time.Second
+	idleShare     = 1000 // CPU time that is a smaller part of the time is none
+)
 
 // axis is the work of a life: its requests where they are known, else CPU time,
 // and where there is hardly any of that either, time.
 func (l *life) axis() axis {
 	first := l.buckets[0]
+	cpu := l.last.CPU - first.CPU
 	switch {
-	case !l.blind && l.last.Requests-first.Requests >= leastWork:
+	case !l.blind && l.last.Requests-first.Requests >= leastRequests:
 		return byRequests
-	case l.blind && l.last.CPU-first.CPU >= leastWork*time.Millisecond:
+	case l.blind && cpu >= leastCPU && cpu >= (l.last.age-first.age)/idleShare:
 		return byCPU
 	}
 	return byTime
+}
+
+// later is the later half of a life by its work.
+func (l *life) later(a axis) *life {
+	from, to := l.buckets[0].along(a), l.last.along(a)
+	half := *l
+	for len(half.buckets) > 1 && half.buckets[0].along(a) < (from+to)/2 {
+		half.buckets = half.buckets[1:]
+	}
+	return &half
 }
 
 // along is where a bucket is on an axis: requests, or seconds.

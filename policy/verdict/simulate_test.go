@@ -17,7 +17,9 @@ type outcome struct {
 	called  time.Duration // when it was first called a leak; -1 for never
 	lost    int           // judgements other than leak after that
 	judged  map[Kind]int
+	late    map[Kind]int // the same in the later half
 	changes int
+	apart   int // judgements that named workers
 }
 
 // pool plays one pool of a trace.
@@ -49,7 +51,7 @@ func (p *pool) born(index int, now time.Duration) {
 		w.maxAge = p.maxAge - time.Duration(p.r.Float64()*float64(p.maxAge)/10)
 	}
 	p.workers[index] = w
-	p.ledger.Began(w.id, 1, epoch.Add(now))
+	p.ledger.Began(Worker{ID: w.id, Slot: index, Release: 1}, epoch.Add(now))
 }
 
 // look takes one look at every worker, and cycles who is due.
@@ -60,6 +62,11 @@ func (p *pool) look(now time.Duration) {
 	}
 	if p.rising > 0 {
 		load *= 1 + (p.rising-1)*float64(now)/float64(p.last)
+	}
+	if p.bursts {
+		if load = 0; math.Mod(now.Hours()/24+p.phase, 1) < 1.0/144 {
+			load = 1
+		}
 	}
 	for i, w := range p.workers {
 		w.work += p.rate * load * p.every.Seconds() * (0.9 + 0.2*p.r.Float64())
@@ -78,7 +85,7 @@ func (p *pool) look(now time.Duration) {
 			p.ledger.End(w.id, ForMemory)
 			p.born(i, now)
 		case w.maxAge > 0 && age >= w.maxAge:
-			p.ledger.End(w.id, Otherwise)
+			p.ledger.End(w.id, InTime)
 			p.born(i, now)
 		}
 	}
@@ -105,7 +112,7 @@ func play(tr trace, seed uint64) outcome {
 	for i := range p.workers {
 		p.born(i, 0)
 	}
-	o := outcome{called: -1, judged: map[Kind]int{}}
+	o := outcome{called: -1, judged: map[Kind]int{}, late: map[Kind]int{}}
 	judge := max(10*time.Second, tr.last/100)
 	next := judge
 	for now := time.Duration(0); now <= tr.last; now += tr.every {
@@ -116,6 +123,12 @@ func play(tr trace, seed uint64) outcome {
 		next += judge
 		v := p.ledger.Judge(epoch.Add(now), int64(tr.limit*mib))
 		o.judged[v.Kind]++
+		if len(v.Outliers) > 0 {
+			o.apart++
+		}
+		if 2*now > tr.last {
+			o.late[v.Kind]++
+		}
 		if v.Kind != o.end.Kind && o.end.Kind != "" {
 			o.changes++
 		}
@@ -133,7 +146,7 @@ func play(tr trace, seed uint64) outcome {
 // row sums the pools of a trace up, and says what is wrong with them.
 func row(tr trace) (text string, wrong []string) {
 	share := map[Kind]int{}
-	total, changes, last := 0, 0, Verdict{}
+	total, changes, apart, last := 0, 0, 0, Verdict{}
 	first, latest := time.Duration(math.MaxInt64), time.Duration(-1)
 	for seed := range uint64(seeds) {
 		o := play(tr, seed)
@@ -142,14 +155,21 @@ func row(tr trace) (text string, wrong []string) {
 			total += n
 		}
 		changes += o.changes
+		apart += o.apart
 		last = o.end
 		if o.called >= 0 {
 			first, latest = min(first, o.called), max(latest, o.called)
 		}
+		if tr.never != "" && o.late[tr.never] > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s, seed %d: called %s %d times", tr.name, seed, tr.never, o.late[tr.never]))
+		}
+		if !strings.Contains(o.end.Why, tr.says) {
+			wrong = append(wrong, fmt.Sprintf("%s, seed %d: %q is not in %q", tr.name, seed, tr.says, o.end.Why))
+		}
 		switch {
 		case !tr.leaks && o.called >= 0:
 			wrong = append(wrong, fmt.Sprintf("%s, seed %d: called a leak after %s", tr.name, seed, o.called))
-		case tr.leaks && (o.called < 0 || o.called > tr.within):
+		case tr.leaks && tr.within > 0 && (o.called < 0 || o.called > tr.within):
 			wrong = append(wrong, fmt.Sprintf("%s, seed %d: called a leak after %s, want %s at most: in the end %s: %s", tr.name, seed, o.called, tr.within, o.end.Kind, o.end.Why))
 		}
 	}
@@ -161,8 +181,8 @@ func row(tr trace) (text string, wrong []string) {
 	if latest >= 0 {
 		when, until = took(first), took(latest)
 	}
-	return fmt.Sprintf("%-36s %5s  %6.1f %6.1f %6.1f %7.1f  %8s %8s %8.1f  %s: %s\n", tr.name, truth,
-		percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), when, until, float64(changes)/seeds, last.Kind, last.Why), wrong
+	return fmt.Sprintf("%-36s %5s  %6.1f %6.1f %6.1f %7.1f  %6.1f %8s %8s %8.1f  %s: %s\n", tr.name, truth,
+		percent(Leak), percent(Bloat), percent(Steady), percent(Unknown), 100*float64(apart)/float64(total), when, until, float64(changes)/seeds, last.Kind, last.Why), wrong
 }
 
 // table plays every trace, and holds the outcomes against what they are.
@@ -184,8 +204,8 @@ func table(t testing.TB) string {
 			t.Error(w)
 		}
 	}
-	return fmt.Sprintf("%-36s %5s  %6s %6s %6s %7s  %8s %8s %8s  %s\n", fmt.Sprintf("%% of judgements of %d pools", seeds), "truth",
-		"leak", "bloat", "steady", "unknown", "leak at", "latest", "changes", "the last pool in the end") + strings.Join(rows, "")
+	return fmt.Sprintf("%-36s %5s  %6s %6s %6s %7s  %6s %8s %8s %8s  %s\n", fmt.Sprintf("%% of judgements of %d pools", seeds), "truth",
+		"leak", "bloat", "steady", "unknown", "apart", "leak at", "latest", "changes", "the last pool in the end") + strings.Join(rows, "")
 }
 
 // TestTraces watches pools that leak and pools that do not for days.
@@ -203,8 +223,8 @@ func BenchmarkTraces(b *testing.B) {
 // eight is a ledger with eight workers that were looked at for a day, and 32 lives.
 func eight() (*Ledger, time.Time) {
 	l, at := NewLedger(1), epoch
-	for id := range uint64(8 + maxLives) {
-		l.Began(id, 1, at)
+	for id := range uint64(8 + leastLives) {
+		l.Began(Worker{ID: id, Release: 1}, at)
 		for i := range 24 * 60 {
 			at := at.Add(time.Duration(i) * time.Minute)
 			l.Note(id, at, Look{Private: int64(100*mib) + int64(i)*1000, Requests: int64(i) * 1000, CPU: time.Duration(i) * time.Second})
@@ -218,7 +238,7 @@ func eight() (*Ledger, time.Time) {
 
 func BenchmarkNote(b *testing.B) {
 	l := NewLedger(1)
-	l.Began(1, 1, epoch)
+	l.Began(Worker{ID: 1, Release: 1}, epoch)
 	at, i := epoch, int64(0)
 	for b.Loop() {
 		i++

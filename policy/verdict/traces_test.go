@@ -26,12 +26,15 @@ type model func(r *rand.Rand, index int) func(moment) float64
 type trace struct {
 	name    string
 	leaks   bool
-	within  time.Duration // when a leak must have been called
+	within  time.Duration // when a leak must have been called; 0: it need not be
+	never   Kind          // what it must not be called in the later half
+	says    string        // what is to be said of it in the end
 	last    time.Duration // how long it is watched
 	every   time.Duration // between two looks
 	workers int           // 0: one to eight, by the seed
 	rate    float64       // requests a second for each worker; 0: 20
 	daily   bool          // the load has a day and a night
+	bursts  bool          // there is work in ten minutes of a day alone
 	rising  float64       // by what factor the load has grown in the end; 0: it does not
 	blind   bool          // nobody counts the requests
 	maxAge  time.Duration // at which workers are cycled; 0: never
@@ -186,8 +189,36 @@ var traces = []trace{
 	{name: "slow warm-up over its limit", limit: 270, model: warmUp(200, 0.2, 1)},
 	{name: "flat, cycled at 10 min", maxAge: hour / 6, last: 12 * hour, model: flat(100)},
 	{name: "limit below the start", limit: 70, every: 10 * time.Second, last: 12 * hour, model: flat(100)},
-	{name: "one bad worker of 8", workers: 8, model: one(leak(perRequest(50), flat(80)), flat(80))},
-	{name: "one bad worker of 8, cycled", workers: 8, limit: 300, model: one(leak(perRequest(100), flat(80)), flat(80))},
+	{name: "one bad worker of 8", workers: 8, says: "slot 0", model: one(leak(perRequest(50), flat(80)), flat(80))},
+	{name: "one bad worker of 8, cycled", workers: 8, limit: 300, says: "slot 0", model: one(leak(perRequest(100), flat(80)), flat(80))},
+	{name: "log bloat over its limit", limit: 140, model: logBloat(20)},
+	{name: "cache cut at a third", limit: 190, says: "higher --max-memory", model: warmUp(300, 4, 4)},
+	{name: "cache cut at half", limit: 235, says: "higher --max-memory", model: warmUp(300, 4, 4)},
+	{name: "cache cut at half, daily load", daily: true, limit: 235, model: warmUp(300, 4, 4)},
+	{name: "cache cut at a third, not counted", blind: true, limit: 190, model: warmUp(300, 4, 4)},
+	{name: "cache cut at a third in minutes", every: time.Second, last: 2 * hour, limit: 190, model: warmUp(300, 0.2, 0.2)},
+	{name: "cache of a day", last: 96 * hour, model: warmUp(300, 10, 10)},
+	{name: "cache of a day, cut at half", last: 96 * hour, limit: 235, model: warmUp(300, 10, 10)},
+	{name: "saw, daily load, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: saw(0.5, 6, 100)},
+	{name: "daily load, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: following(40, 1)},
+	{name: "daily load, cycled daily", daily: true, maxAge: 24 * hour, last: 96 * hour, model: following(40, 1)},
+	{name: "log bloat, daily, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: logBloat(20)},
+	{name: "ratchet, daily, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: ratchet(3)},
+	{name: "warm-up, daily, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: warmUp(200, 0.5, 3)},
+	{name: "cache, daily load, cycled at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: warmUp(300, 4, 4)},
+	{name: "cache of a day, daily, at 12 h", daily: true, maxAge: 12 * hour, last: 96 * hour, model: warmUp(300, 10, 10)},
+	{name: "rising load, cycled at 12 h", rising: 4, daily: true, maxAge: 12 * hour, last: 96 * hour, model: following(40, 1)},
+	{name: "bursts", bursts: true, model: following(40, 1)},
+	{name: "bursts that warm up", bursts: true, model: warmUp(50, 0.1, 0.1)},
+
+	{name: "warm-up and a leak to a limit", leaks: true, never: Bloat, limit: 230, says: "still", model: leak(perRequest(5), warmUp(100, 1.5, 1.5))},
+	{name: "leak after a warm-up of hours", leaks: true, within: 48 * hour, model: leak(perRequest(5), warmUp(100, 1.5, 1.5))},
+	{name: "leak, cycled at 6 h", leaks: true, maxAge: 6 * hour, says: "end after", model: leak(perRequest(20), flat(80))},
+	{name: "leak, daily load, cycled at 6 h", leaks: true, daily: true, maxAge: 6 * hour, says: "end after", model: leak(perRequest(20), flat(80))},
+	{name: "leak, daily load, cycled at 12 h", leaks: true, daily: true, maxAge: 12 * hour, last: 96 * hour, within: 72 * hour, model: leak(perRequest(20), flat(80))},
+	{name: "leak, daily load, cycled daily", leaks: true, daily: true, maxAge: 24 * hour, last: 120 * hour, within: 96 * hour, model: leak(perRequest(20), flat(80))},
+	{name: "bursts, leak by the clock", leaks: true, bursts: true, within: 32 * hour, model: hourly(10, flat(80))},
+	{name: "bursts, not counted, by the clock", leaks: true, bursts: true, blind: true, within: 32 * hour, model: hourly(10, flat(80))},
 
 	{name: "leak of 5 MiB/h", leaks: true, within: 9 * hour, model: leak(perRequest(5), flat(80))},
 	{name: "leak of 5 MiB/h, large", leaks: true, within: 48 * hour, model: leak(perRequest(5), flat(500))},

@@ -39,6 +39,10 @@ const (
 	// with time and not with work. It is longer than a day, so that no morning's
 	// rise is taken for a leak.
 	variedLeakTime = 30 * time.Hour
+	// leakSpread is over what time lives must have begun that ended InTime and
+	// under a load that varied, to be held against each other: all the hours of a
+	// day, so that they are not alike because each had the same morning.
+	leakSpread = 24 * time.Hour
 	// leakLives is how many lives in a row must have grown evenly up to the limit.
 	leakLives = 3
 	// A majority are three of four: 6 of 8 workers.
@@ -59,14 +63,32 @@ type Verdict struct {
 	// Settles is the private memory in bytes at which a worker of a Bloat or
 	// Steady pool stays; 0 where that is not to be seen.
 	Settles int64
-	// ToLimit is when the first worker reaches the limit as it grows; 0 where it does not.
+	// ToLimit is when the first worker reaches the limit, as it grows with what it
+	// has to do at present; 0 where none does.
 	ToLimit time.Duration
+	// Grew is whether workers have grown, so that it is worth asking for the causes.
+	Grew bool
 	// Agreeing of Observed workers (or lives) behave as Kind says.
 	Agreeing, Observed int
-	Lives              int    // of this release that have ended and are remembered
-	Why                string // a sentence for people, with the numbers
+	Lives              int           // of this release that have ended and are remembered
+	Age                time.Duration // of the worker, or the life, that was looked at for longest
+	Outliers           []Outlier     // the others grow while most do not
+	Why                string        // a sentence for people, with the numbers
 	// Earlier is what was last said of the release before this one; empty for nothing.
 	Earlier Kind
+}
+
+// Outlier is a worker that grows while most of its pool does not.
+type Outlier struct {
+	Slot    int
+	PerHour float64 // bytes
+}
+
+// Worker is one worker to a Ledger.
+type Worker struct {
+	ID      uint64
+	Slot    int
+	Release int
 }
 
 // Ending is how a life ended.
@@ -74,6 +96,7 @@ type Ending int
 
 // The ways in which a life ends.
 const (
-	Otherwise Ending = iota // by age, by a roll, by itself
+	Otherwise Ending = iota // by a roll, by itself
 	ForMemory               // it reached a limit, or was about to
+	InTime                  // by age, at a set time, or after so many requests
 )

@@ -50,6 +50,7 @@ func (s *Server) explanation(slot int) (*api.Explanation, error) {
 		Worker:   describeWorker(&e.Worker, s.options.Pool.Front() != nil),
 		Triggers: []api.Cause{}, Held: []api.Hold{},
 		Settings: api.Settings{MaxSurge: e.MaxSurge, MaxUnavailable: e.MaxUnavailable},
+		Verdict:  describeVerdict(e.Verdict, e.Reasons),
 	}
 	for _, c := range e.Causes {
 		numbers := c.Unit != ""

@@ -53,8 +53,9 @@ func (s *Server) describe(st *supervisor.Status) *api.Status {
 	d := &api.Status{
 		Time: st.Time.UTC(), Version: s.options.Version, PID: os.Getpid(), StartedAt: s.options.Started.UTC(),
 		Desired: st.Desired, Ready: st.Ready, Alive: len(st.Workers), Accept: st.Accept, Generation: st.Generation,
-		Listeners: s.listeners(), Memory: describeMemory(st), Container: describeContainer(st), Verdict: describeVerdict(st),
-		Cycles: map[string]int{}, Paused: map[string]string{},
+		Listeners: s.listeners(), Memory: describeMemory(st), Container: describeContainer(st), Verdict: describeVerdict(st.Verdict, st.Causes),
+		LastCapture: describeCapture(st.LastCapture),
+		Cycles:      map[string]int{}, Paused: map[string]string{},
 		Requests: s.requests(), Roll: describeRoll(st.Rolls.Current), Next: describeNext(st.Next),
 		Workers: make([]api.Worker, len(st.Workers)),
 	}
@@ -155,15 +156,19 @@ func describeContainer(st *supervisor.Status) api.Container {
 	return d
 }
 
-func describeVerdict(st *supervisor.Status) api.Verdict {
-	v := st.Verdict
+func describeVerdict(v verdict.Verdict, causes []string) api.Verdict {
 	d := api.Verdict{
-		Kind: string(v.Kind), Why: v.Why, Causes: append([]string{}, st.Causes...),
+		Kind: string(v.Kind), Why: v.Why, Causes: append([]string{}, causes...), Outliers: []api.Outlier{},
 		GrowthBytesPerHour:      known(v.PerHour, v.PerHour > 0 || v.Kind != verdict.Unknown && v.Kind != ""),
 		GrowthBytesPerRequest:   positive(v.PerRequest),
 		GrowthBytesPerCPUSecond: positive(v.PerCPUSecond),
 		SettlesBytes:            positive(v.Settles),
 		SecondsToLimit:          positive(v.ToLimit.Seconds()),
+		Agreeing:                v.Agreeing, Observed: v.Observed, Lives: v.Lives,
+		ObservedSeconds: v.Age.Seconds(), Earlier: string(v.Earlier),
+	}
+	for _, o := range v.Outliers {
+		d.Outliers = append(d.Outliers, api.Outlier{Slot: o.Slot, GrowthBytesPerHour: o.PerHour})
 	}
 	if d.Kind == "" {
 		d.Kind = string(verdict.Unknown)
@@ -196,7 +201,20 @@ func describeWorker(w *supervisor.WorkerStatus, fronted bool) api.Worker {
 	if last := w.LastCycle; last != nil {
 		d.LastCycle = &api.LastCycle{Trigger: string(last.Trigger), Reason: last.Reason, At: last.At.UTC()}
 	}
+	if c := w.Capture; c != nil {
+		d.Capture = &api.Capture{BeganAt: c.Began.UTC(), TimeoutSeconds: c.Timeout.Seconds()}
+	}
 	return d
+}
+
+func describeCapture(c *supervisor.LastCapture) *api.LastCapture {
+	if c == nil {
+		return nil
+	}
+	return &api.LastCapture{
+		Slot: c.Slot, PID: c.PID, Trigger: string(c.Trigger), Result: c.Result, Why: c.Message,
+		Path: known(c.Path, c.Path != ""), Bytes: c.Bytes, At: c.Began.Add(c.Duration).UTC(), Seconds: c.Duration.Seconds(),
+	}
 }
 
 // known is a value, or null where there is none.

@@ -26,6 +26,7 @@ func full(slot int) supervisor.WorkerStatus {
 		MinorFaults: 70, MajorFaults: 1, CPU: 1500 * time.Millisecond, Cores: 0.25,
 		Sampled: true, Measured: true, Timed: true, Foreseen: policy.Foreseen{Growth: 2, Reaches: noon.Add(time.Minute)},
 		LastCycle: &supervisor.LastCycle{Trigger: policy.Memory, Reason: "over", At: noon},
+		Capture:   &supervisor.CaptureUnderWay{Began: noon, Timeout: 30 * time.Second},
 	}
 }
 
@@ -44,8 +45,11 @@ func rolled(n int) *supervisor.Status {
 			Events:   procstats.MemoryEvents{High: 6, Max: 9, OOM: 1, OOMKill: procstats.OOMKills{Own: 2}},
 			Pressure: procstats.Pressure{Known: true, Source: "memory.pressure", Some: 2 * time.Second, Full: time.Second},
 		},
-		Verdict: verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second},
-		Causes:  []string{"huge pages"},
+		Verdict: verdict.Verdict{Kind: verdict.Bloat, Why: "it settles", PerHour: 9, PerRequest: 8, PerCPUSecond: 7, Settles: 6, ToLimit: 5 * time.Second,
+			Agreeing: 4, Observed: 3, Lives: 2, Age: time.Second, Outliers: []verdict.Outlier{{Slot: 1, PerHour: 1}}, Earlier: verdict.Leak},
+		Causes: []string{"huge pages"},
+		LastCapture: &supervisor.LastCapture{Slot: 1, PID: 99, Trigger: policy.Memory, Result: supervisor.CaptureResultFailed, Message: "no luck",
+			Path: "/captures/1", Bytes: 4096, Began: noon.Add(-time.Minute), Duration: 2 * time.Second},
 	}
 	for slot := range n {
 		st.Workers = append(st.Workers, full(slot))
@@ -87,6 +91,9 @@ func TestStatusTellsAllThatIsKnown(t *testing.T) {
 	}
 	if n := len(st.Cycles); n != len(policy.Triggers) || st.Cycles["memory"] != 7 {
 		t.Errorf("cycles: %v", st.Cycles)
+	}
+	if c := st.LastCapture; c.Result != "failed" || c.Why != "no luck" || !c.At.Equal(noon.Add(-58*time.Second)) || st.Workers[0].Capture.TimeoutSeconds != 30 {
+		t.Errorf("%+v, %+v", c, st.Workers[0].Capture)
 	}
 	if st.Phase != api.PhaseReady || *st.Memory.TotalBytes != 300 || st.Memory.RSSBytes != 800 || *st.Memory.SharingRatio != 0.75 || *st.Workers[0].CPU.Cores != 0.25 {
 		t.Errorf("%+v", st)
@@ -133,8 +140,8 @@ func TestStatusOfAPoolThatHasJustBegun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"phase":"starting","why":"0 of 1 workers are ready"`, `"total_bytes":null`, `"budget_bytes":null`, `"limit_bytes":null`, `"usage_bytes":null`,
-		`"growth_bytes_per_hour":null`, `"causes":[]`, `"paused":{}`, `"operator":0`, `"requests":null`, `"roll":null`, `"next":null`, `"ready_at":null`,
+		`"phase":"starting","why":"0 of 1 workers are ready"`, `"total_bytes":null`, `"last_capture":null`, `"capture":null`, `"budget_bytes":null`, `"limit_bytes":null`, `"usage_bytes":null`,
+		`"growth_bytes_per_hour":null`, `"causes":[]`, `"outliers":[]`, `"paused":{}`, `"operator":0`, `"requests":null`, `"roll":null`, `"next":null`, `"ready_at":null`,
 		`"private_bytes":null`, `"seconds":null`, `"cores":null`, `"in_flight":null`, `"last_cycle":null`, `"kind":"unknown"`,
 	} {
 		if !strings.Contains(string(text), want) {

@@ -41,7 +41,7 @@ func complete(t *testing.T, accept string) (Pool, *Metrics) {
 		Container: procstats.Container{
 			Limit: procstats.Limit{Bytes: 1000}, Usage: 800, Pressure: procstats.Pressure{Known: true},
 		},
-		Verdict: verdict.Verdict{Kind: verdict.Leak, PerHour: 1, PerRequest: 1, PerCPUSecond: 1},
+		Verdict: verdict.Verdict{Kind: verdict.Leak, PerHour: 1, PerRequest: 1, PerCPUSecond: 1, Settles: 1, ToLimit: 1},
 		Workers: []supervisor.WorkerStatus{{
 			ID: 1, State: policy.Ready, RSS: 400, PSS: 300, Sampled: true, Measured: true, Started: now,
 			Foreseen: policy.Foreseen{Growth: 2.5, Reaches: now.Add(time.Minute)},

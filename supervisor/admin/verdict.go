@@ -8,8 +8,8 @@ import (
 
 // verdicts exports what is known of how the workers' memory grows.
 type verdicts struct {
-	source                    Source
-	kind, hour, request, work *prometheus.Desc
+	source                                      Source
+	kind, hour, request, work, settles, toLimit *prometheus.Desc
 }
 
 func newVerdicts(source Source) *verdicts {
@@ -24,12 +24,15 @@ func newVerdicts(source Source) *verdicts {
 			"What the private memory of a worker grows by with each request; absent as long as nothing tells."),
 		work: desc("rota_memory_growth_bytes_per_cpu_second",
 			"What the private memory of a worker grows by with each second of CPU time, where requests are not counted; absent as long as nothing tells."),
+		settles: desc("rota_memory_settles_bytes", "The private memory at which a worker stays; absent where it does not, or where that is not to be seen."),
+		toLimit: desc("rota_memory_limit_seconds",
+			"Time until the first worker reaches --max-memory, by what it grows by with its work and what it has to do at present; absent where none does."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *verdicts) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.kind, c.hour, c.request, c.work} {
+	for _, d := range []*prometheus.Desc{c.kind, c.hour, c.request, c.work, c.settles, c.toLimit} {
 		ch <- d
 	}
 }
@@ -59,5 +62,11 @@ func (c *verdicts) Collect(ch chan<- prometheus.Metric) {
 	}
 	if v.PerCPUSecond > 0 {
 		gauge(c.work, v.PerCPUSecond)
+	}
+	if v.Settles > 0 {
+		gauge(c.settles, float64(v.Settles))
+	}
+	if v.ToLimit > 0 {
+		gauge(c.toLimit, v.ToLimit.Seconds())
 	}
 }

@@ -60,8 +60,13 @@ func (b *builder) verifyCapture() error {
 				b.warn(name, "has no effect without --capture")
 			}
 		}
-	} else if c.Policy.MaxMemory == 0 && c.Policy.MaxTotalMemory == 0 {
+		return nil
+	}
+	if c.Policy.MaxMemory == 0 && c.Policy.MaxTotalMemory == 0 {
 		b.warn("capture", "has no effect without --max-memory: it is run before a worker goes for its memory")
+	}
+	if why := c.Capture.Exposed(); why != "" {
+		b.warn("capture-dir", why)
 	}
 	return nil
 }

@@ -36,6 +36,35 @@ func TestCaptureSettings(t *testing.T) {
 	}
 }
 
+// A folder of the operator's choice is used as it is, with a warning where others
+// could put something else in the place of what is written there.
+func TestCaptureFolderOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	for mode, want := range map[os.FileMode]string{
+		0o700: "", 0o777: "can be replaced by any user", 0o777 | os.ModeSticky: "", 0o775: "",
+	} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		s, err := sources{args: []string{"--max-memory", "1G", "--capture", "true", "--capture-dir", dir}}.resolve(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(s.Warnings, "; "); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("mode %v: warnings %q, want %q", mode, got, want)
+		}
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, 12345, -1); err != nil {
+		t.Skip("only root may give a folder away")
+	}
+	if got := (supervisor.Capture{Dir: dir}).Exposed(); !strings.Contains(got, "user 12345") {
+		t.Errorf("a folder of another user: %q", got)
+	}
+}
+
 func TestCaptureErrors(t *testing.T) {
 	for name, args := range map[string][]string{
 		"size":    {"--capture-max-size", "40%"},

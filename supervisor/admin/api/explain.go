@@ -9,6 +9,7 @@ type Explanation struct {
 	Triggers []Cause  `json:"triggers"` // in the order in which they are heeded
 	Held     []Hold   `json:"held"`     // what keeps a cycle of this worker from beginning now
 	Settings Settings `json:"settings"`
+	Verdict  Verdict  `json:"verdict"` // on the memory of all workers
 }
 
 // Cause is one trigger, for one worker.

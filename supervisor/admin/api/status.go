@@ -18,10 +18,11 @@ type Status struct {
 	Generation int        `json:"generation"` // that new workers are of
 	Listeners  []Listener `json:"listeners"`
 
-	Memory    PoolMemory        `json:"memory"`
-	Container Container         `json:"container"`
-	Verdict   Verdict           `json:"verdict"`
-	Paused    map[string]string `json:"paused"` // triggers whose cycles do not help and are held back, and why
+	Memory      PoolMemory        `json:"memory"`
+	Container   Container         `json:"container"`
+	Verdict     Verdict           `json:"verdict"`
+	LastCapture *LastCapture      `json:"last_capture"` // how the last evidence of a worker was taken
+	Paused      map[string]string `json:"paused"`       // triggers whose cycles do not help and are held back, and why
 
 	Cycles   map[string]int `json:"cycles"` // workers replaced so far, by trigger; every trigger is there
 	Requests *Requests      `json:"requests"`
@@ -86,14 +87,26 @@ type Pressure struct {
 
 // Verdict is what the workers' memory does, for people.
 type Verdict struct {
-	Kind                    string   `json:"kind"` // steady, bloat, leak or unknown
-	Why                     string   `json:"why"`
-	GrowthBytesPerHour      *float64 `json:"growth_bytes_per_hour"`
-	GrowthBytesPerRequest   *float64 `json:"growth_bytes_per_request"`
-	GrowthBytesPerCPUSecond *float64 `json:"growth_bytes_per_cpu_second"`
-	SettlesBytes            *int64   `json:"settles_bytes"` // where it stays, if it does
-	SecondsToLimit          *float64 `json:"seconds_to_limit"`
-	Causes                  []string `json:"causes"` // of bloat
+	Kind                    string    `json:"kind"` // steady, bloat, leak or unknown
+	Why                     string    `json:"why"`
+	GrowthBytesPerHour      *float64  `json:"growth_bytes_per_hour"`
+	GrowthBytesPerRequest   *float64  `json:"growth_bytes_per_request"`
+	GrowthBytesPerCPUSecond *float64  `json:"growth_bytes_per_cpu_second"`
+	SettlesBytes            *int64    `json:"settles_bytes"`    // where it stays, if it does
+	SecondsToLimit          *float64  `json:"seconds_to_limit"` // until the first worker is there, with what each has to do at present
+	Outliers                []Outlier `json:"outliers"`         // workers that grow while most do not
+	Causes                  []string  `json:"causes"`           // why memory that has grown may be more than is needed
+	Agreeing                int       `json:"agreeing"`         // workers, or lives of some, that do as kind says,
+	Observed                int       `json:"observed"`         // of so many
+	Lives                   int       `json:"lives"`            // of workers of this release that have ended and are remembered
+	ObservedSeconds         float64   `json:"observed_seconds"` // how long a worker was looked at, at most
+	Earlier                 string    `json:"earlier"`          // the kind of the release before; empty for none
+}
+
+// Outlier is a worker that grows while most of its pool does not.
+type Outlier struct {
+	Slot               int     `json:"slot"`
+	GrowthBytesPerHour float64 `json:"growth_bytes_per_hour"`
 }
 
 // Requests are those of the pool, as its front sees them.
@@ -135,6 +148,29 @@ type Worker struct {
 	InFlight  *int       `json:"in_flight"`  // null without the front
 	Requests  *int64     `json:"requests"`   // that it was given so far
 	LastCycle *LastCycle `json:"last_cycle"` // of its slot
+	Capture   *Capture   `json:"capture"`    // null while no evidence of it is being taken
+}
+
+// Capture is evidence that is being taken of a worker.
+type Capture struct {
+	BeganAt        time.Time `json:"began_at"`
+	TimeoutSeconds float64   `json:"timeout_seconds"` // what it may take
+}
+
+// CaptureDone is the Result of a LastCapture that did not fail.
+const CaptureDone = "done"
+
+// LastCapture is how evidence of a worker was last taken.
+type LastCapture struct {
+	Slot    int       `json:"slot"`
+	PID     int       `json:"pid"` // of the worker
+	Trigger string    `json:"trigger"`
+	Result  string    `json:"result"`        // CaptureDone, failed or timeout
+	Why     string    `json:"why,omitempty"` // why it failed
+	Path    *string   `json:"path"`          // of the folder with the result; null if it was removed
+	Bytes   int64     `json:"bytes"`         // that the result takes, or took
+	At      time.Time `json:"at"`            // when it was over
+	Seconds float64   `json:"seconds"`       // that it took
 }
 
 // Memory is what a worker's processes hold. See what each field means in the

@@ -38,8 +38,9 @@ func hostile() *api.Status {
 		Container: api.Container{LimitBytes: &n, UsageBytes: &n, OOMKills: &n},
 		Workers: []api.Worker{{
 			State: bad, StartedAt: at.Add(-time.Hour), Memory: api.Memory{PrivateBytes: &n, LimitAt: &at}, CPU: api.CPU{Cores: &cores},
-			LastCycle: &api.LastCycle{Trigger: bad, Reason: bad, At: at},
+			LastCycle: &api.LastCycle{Trigger: bad, Reason: bad, At: at}, Capture: &api.Capture{BeganAt: at.Add(-3 * time.Second), TimeoutSeconds: 30},
 		}},
+		LastCapture: &api.LastCapture{Result: bad, Why: bad, Path: new(bad), At: at.Add(-time.Minute)},
 	}
 }
 
@@ -51,7 +52,7 @@ func TestPage(t *testing.T) {
 	}{
 		"before there is a status": {none, []string{"Starting", "http-equiv=\"refresh\""}},
 		"without any number":       {&api.Status{Phase: api.PhaseReady, Time: time.Unix(1, 0), Workers: make([]api.Worker, 1)}, []string{"0 of 0 workers ready", unknown}},
-		"full of markup":           {hostile(), []string{"300 MiB of 300 MiB", "&lt;script&gt;", "12 s", "1 h 0 min", "50 %"}},
+		"full of markup":           {hostile(), []string{"300 MiB of 300 MiB", "&lt;script&gt;", "12 s", "1 h 0 min", "50 %", ", evidence</span>", "being taken for 3 s, 30 s at most", "slot 0, 1 min 0 s ago: "}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 // row is one worker, or all of them.
 type row struct {
 	State string
+	Doing cell // the state, and what is done meanwhile
 	Slot  string
 	Share string // of the limit, in percent; empty without one
 	Over  bool
@@ -20,7 +21,7 @@ type cell struct{ Text, Hover string }
 
 // rowOf has the cells in the order of the table's head in page.html.
 func rowOf(s *api.Status, w api.Worker) row {
-	r := row{State: w.State, Slot: fmt.Sprint(w.Slot)}
+	r := row{State: w.State, Doing: doing(s, w), Slot: fmt.Sprint(w.Slot)}
 	m := w.Memory
 	if limit := s.Memory.LimitBytes; limit != nil && *limit > 0 {
 		if now := compared(s.Memory.Metric, m); now != nil {
@@ -106,6 +107,13 @@ func sharing(shared, rss *int64) string {
 		return unknown
 	}
 	return percent(float64(*shared) / float64(*rss))
+}
+
+func doing(s *api.Status, w api.Worker) cell {
+	if w.Capture == nil {
+		return cell{w.State, ""}
+	}
+	return cell{w.State + ", evidence", fmt.Sprintf("being taken for %s, %s at most", between(w.Capture.BeganAt, s.Time), span(w.Capture.TimeoutSeconds))}
 }
 
 func lastCycle(s *api.Status, c *api.LastCycle) cell {

@@ -96,7 +96,7 @@ func facts(s *api.Status) []pair {
 	}
 	f = append(f, pair{"Accepted", or(accepts), "--accept " + s.Accept}, pair{"Generation", fmt.Sprint(s.Generation), ""},
 		pair{"Up", between(s.StartedAt, s.Time), s.StartedAt.UTC().Format(time.RFC3339)},
-		pair{"Cycles", cycles(s), ""}, pair{"Next cycle", next(s), ""},
+		pair{"Cycles", cycles(s), ""}, pair{"Next cycle", next(s), ""}, pair{"Last evidence", evidence(s), evidencePath(s)},
 		pair{"rota", strings.TrimSpace(s.Version + " pid " + fmt.Sprint(s.PID)), ""})
 	return f
 }
@@ -158,6 +158,26 @@ func next(s *api.Status) string {
 	return fmt.Sprintf("%s, %s, in %s", who, s.Next.Trigger, between(s.Time, s.Next.At))
 }
 
+// evidence is what became of the last that was taken, and where it is.
+func evidence(s *api.Status) string {
+	c := s.LastCapture
+	if c == nil {
+		return "none"
+	}
+	what := size(float64(c.Bytes))
+	if c.Result != api.CaptureDone {
+		what = c.Result + ": " + c.Why
+	}
+	return fmt.Sprintf("slot %d, %s ago: %s", c.Slot, between(c.At, s.Time), what)
+}
+
+func evidencePath(s *api.Status) string {
+	if c := s.LastCapture; c != nil && c.Path != nil {
+		return *c.Path
+	}
+	return ""
+}
+
 // verdictOf says what the memory does.
 func verdictOf(s *api.Status) verdict {
 	v := s.Verdict
@@ -183,7 +203,7 @@ func verdictOf(s *api.Status) verdict {
 		add("Limit reached in", span(*v.SecondsToLimit))
 	}
 	if len(v.Causes) > 0 {
-		add("Of", strings.Join(v.Causes, ", "))
+		add("Causes", strings.Join(v.Causes, "; "))
 	}
 	return d
 }

@@ -51,6 +51,7 @@ func (m *model) header(a area, g *glyphs) int {
 			fact(string(s.Phase), s.Why, phaseStyle(s.Phase))
 		}
 		fact("verdict", verdict, verdictStyle)
+		fact("causes", strings.Join(s.Verdict.Causes, "; "), style{})
 		fact("held back", heldText(s), style{colour: yellow})
 		fact("next", nextText(s), style{})
 		fact("roll", roll, rollStyle)

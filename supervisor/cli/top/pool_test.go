@@ -34,7 +34,7 @@ func status(n int, t time.Duration) *api.Status {
 		Memory: api.PoolMemory{TotalBytes: ptr(int64(612 * mib)), BudgetBytes: ptr(int64(920 * mib)), RSSBytes: 900 * mib,
 			SharingRatio: ptr(.31), LimitBytes: ptr(int64(200 * mib)), Metric: "private"},
 		Container: api.Container{LimitBytes: ptr(int64(1024 * mib)), UsageBytes: ptr(int64(801 * mib)), UnreclaimableBytes: ptr(int64(705 * mib))},
-		Verdict:   api.Verdict{Kind: "leak", Why: "each worker grows by 958MiB/h, and 4 of 4 agree"},
+		Verdict:   api.Verdict{Kind: "leak", Why: "each worker grows by 958MiB/h, and 4 of 4 agree", Causes: []string{"40MiB of each worker (20%) is swapped out: it does not use that"}},
 		Requests: &api.Requests{Total: 1234567, Shed: 12, Cut: 0, InFlight: 7, Queued: 1, PerSecond: 1234.5,
 			P50Seconds: ptr(.0021), P99Seconds: ptr(.0143), WindowSeconds: 10},
 		Next: &api.Next{Slot: ptr(2), Trigger: "memory", At: now.Add(3*time.Minute + 20*time.Second)},

@@ -46,6 +46,7 @@ func Explanation(e *api.Explanation, now time.Time, o Options) string {
 		surge += fmt.Sprintf(" and %d fewer", e.Settings.MaxUnavailable)
 	}
 	o.fact(&b, "cycles", plain, surge)
+	o.verdict(&b, &e.Verdict)
 	return b.String()
 }
 

@@ -94,7 +94,8 @@ func pools() map[string]*api.Status {
 	})
 	add("leak", func(s *api.Status) {
 		s.Verdict = api.Verdict{Kind: "leak", Why: "3 of 3 workers grew evenly with their work for 9h, no slower in the end: 12.3MiB an hour, 64KiB a request",
-			GrowthBytesPerHour: new(12.3 * mib), SecondsToLimit: new(7800.0)}
+			GrowthBytesPerHour: new(12.3 * mib), SecondsToLimit: new(7800.0),
+			Causes: []string{"20 threads use glibc's malloc, which may keep freed memory for each: try --env MALLOC_ARENA_MAX=2", "8MiB of each worker (8%) is swapped out: it does not use that"}}
 		s.Container.UnreclaimableBytes, s.Container.OOMKills = new(int64(990*mib)), new(int64(2))
 	})
 	add("denied", func(s *api.Status) {
@@ -118,6 +119,17 @@ func pools() map[string]*api.Status {
 		s.Phase, s.Why, s.Ready, s.Alive = api.PhaseStopping, "rota was asked to end", 0, 2
 		s.Workers = s.Workers[:2]
 		s.Workers[0].State, s.Workers[1].State = "draining", "stopping"
+	})
+	add("evidence", func(s *api.Status) {
+		s.Alive = 4
+		old := worker(1, 5*time.Hour)
+		old.ID, old.PID, old.State = 9, 41199, "draining"
+		old.Capture = &api.Capture{BeganAt: noon.Add(-3 * time.Second), TimeoutSeconds: 30}
+		s.Workers = []api.Worker{s.Workers[0], old, s.Workers[1], s.Workers[2]}
+		s.LastCapture = &api.LastCapture{Slot: 2, PID: 41100, Trigger: "memory", Result: "done", Path: new("/tmp/rota-captures-1000/20260203T115205.123Z-slot2-pid41100"), Bytes: 49 * mib / 10, At: noon.Add(-12 * time.Minute), Seconds: 2.5}
+	})
+	add("evidence-failed", func(s *api.Status) {
+		s.LastCapture = &api.LastCapture{Slot: 0, PID: 41100, Trigger: "memory", Result: "timeout", Why: "not over within the capture timeout of 30s", Path: new("/tmp/rota-captures-1000/20260203T115205.123Z-slot0-pid41100-failed"), At: noon.Add(-12 * time.Minute), Seconds: 30}
 	})
 	add("path", func(s *api.Status) {
 		s.Listeners = []api.Listener{{Address: fmt.Sprintf("unix:/srv/%0100d/app.sock", 0)}, {Address: "unix:/run/\x1b[2Jgr\u00f6\u00dfe\n\u202e.sock"}}

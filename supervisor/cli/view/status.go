@@ -24,6 +24,7 @@ func Status(s *api.Status, o Options) string {
 	o.container(&b, s)
 	o.requests(&b, s)
 	o.cycles(&b, s)
+	o.evidence(&b, s)
 	o.verdict(&b, &s.Verdict)
 	return b.String()
 }
@@ -198,8 +199,8 @@ func (o Options) verdict(b *strings.Builder, v *api.Verdict) {
 	if v.SecondsToLimit != nil {
 		text += fmt.Sprintf("; at the limit in %s", Span(seconds(*v.SecondsToLimit)))
 	}
-	if len(v.Causes) > 0 {
-		text += "; of it " + strings.Join(v.Causes, ", ")
-	}
 	o.fact(b, "verdict", verdicts[v.Kind], text)
+	if len(v.Causes) > 0 {
+		o.fact(b, "causes", plain, strings.Join(v.Causes, "; "))
+	}
 }

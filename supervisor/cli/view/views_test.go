@@ -42,6 +42,7 @@ func TestExplanation(t *testing.T) {
 			{By: "surge", Text: "slot 1 is being replaced, and --max-surge is 1\x1b[2J"},
 		},
 		Settings: api.Settings{MaxSurge: 1},
+		Verdict:  api.Verdict{Kind: "steady", Why: "2 of 3 workers hardly grow: 12KiB an hour, at 185MiB; but slot 2 grows evenly, by 4.2MiB an hour", SecondsToLimit: new(1740.0)},
 	}
 	golden(t, "explain", atWidths(t, func(o Options) string { return Explanation(e, noon, o) }))
 	e.Held = nil

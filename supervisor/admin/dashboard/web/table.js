@@ -35,6 +35,11 @@ function total(s) {
   ];
 }
 
+function doing(s, w) {
+  const c = w.capture;
+  return c ? [`${w.state}, evidence`, `being taken for ${between(c.began_at, s.time)}, ${span(c.timeout_seconds)} at most`] : [w.state];
+}
+
 const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
 
 // A row has a head, a state, and a cell for each number. That of the private
@@ -54,8 +59,10 @@ function row() {
 function update(tr, s, w) {
   text(tr.children[0], w.slot);
   const state = tr.children[1].firstElementChild;
-  text(state, w.state);
+  const [words, hover] = doing(s, w);
+  text(state, words);
   set(state, "data-state", w.state);
+  set(tr.children[1], "title", hover || null);
   cells(s, w).forEach(([value, hover], i) => {
     const td = tr.children[i + 2];
     text(td.lastElementChild, value);

@@ -27,6 +27,7 @@ export function facts(s) {
     ["Up", between(s.started_at, s.time), s.started_at],
     ["Cycles", cycles(s)],
     ["Next cycle", next(s)],
+    ["Last evidence", evidence(s), s.last_capture?.path],
     ["rota", `${s.version} pid ${s.pid}`.trim()],
   ];
 }
@@ -43,6 +44,13 @@ function next(s) {
   return `${who}, ${s.next.trigger}, in ${between(s.time, s.next.at)}`;
 }
 
+function evidence(s) {
+  const c = s.last_capture;
+  if (!c) return "none";
+  const what = c.result === "done" ? size(c.bytes) : `${c.result}: ${c.why}`;
+  return `slot ${c.slot}, ${between(c.at, s.time)} ago: ${what}`;
+}
+
 const kinds = { steady: "Steady", bloat: "Bloat", leak: "Leak" };
 
 export function verdict(s) {
@@ -54,7 +62,7 @@ export function verdict(s) {
   add("With each second of CPU", v.growth_bytes_per_cpu_second, size);
   add("Settles at", v.settles_bytes, size);
   add("Limit reached in", v.seconds_to_limit, span);
-  if (v.causes?.length) add("Of", v.causes, (all) => all.join(", "));
+  if (v.causes?.length) add("Causes", v.causes, (all) => all.join("; "));
   return { kind: v.kind, name: kinds[v.kind] ?? "Not known yet", why: v.why, numbers };
 }
 
