@@ -165,7 +165,7 @@ func (t *trend) rest() (lasted time.Duration, level int64) {
 			if high-low > flatness(high) {
 				break
 			}
-			if since := t.age() - p.at; since > lasted {
+			if since := l.open.at - p.at; since > lasted {
 				lasted, level = since, high
 			}
 		}
