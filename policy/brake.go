@@ -25,7 +25,7 @@ func (w *Worker) futile(c Config, now time.Time) bool {
 	if o, grows := w.trend.outlook(now, w.trend.age()/2); grows {
 		return o.part < ending && !o.certain(1.5*float64(c.MaxMemory))
 	}
-	rest, _ := w.trend.rest()
+	rest, _ := w.trend.rest(w.Memory - w.Private)
 	return rest >= w.trend.age()/4 || w.trend.jumped()
 }
 
@@ -81,16 +81,19 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 			}
 		}
 	}
-	if _, paused := f.Brakes[Memory]; paused && f.largest() > runaway*f.braked {
-		return Resume{Memory}
+	if _, paused := f.Brakes[Memory]; paused {
+		calm := f.calmAt(c)
+		if f.largest() > runaway*f.braked || !calm.IsZero() && !now.Before(calm) {
+			return Resume{Memory}
+		}
 	}
 	_, over := f.overBudget(c, now)
 	_, paused := f.Brakes[Total]
 	b := f.budget(c)
 	switch {
-	case !paused && over && f.overTotal >= patience*c.MemorySamples && f.grownMost(2) == nil && f.steady():
-		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown since it settled, so that a fresh one would need as much: %d workers need %s. "+
-			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), f.Desired, size(f.Total()), size(roomy(b.used)))}
+	case !paused && over && f.overTotal >= patience*c.MemorySamples && f.grownMost(leastPart) == nil && f.steady():
+		return Brake{Total, fmt.Sprintf("%s %s of %s, and no worker has grown by more than %s since it settled, so that a fresh one would need nearly as much: %d workers need %s. "+
+			"Run fewer workers, or allow %s", b.what, size(b.used), size(b.limit), size(f.mostGrown()), f.Desired, size(f.Total()), size(roomy(b.used)))}
 	case paused && (b.room > b.limit/20 || !b.limited || f.grownMost(1) != nil):
 		return Resume{Total}
 	}
@@ -100,6 +103,32 @@ func brake(c Config, now time.Time, f *Fleet) Action {
 // runaway is how many times as large as all were when cycles were paused a worker
 // must have become for it to be a leak after all.
 const runaway = 2
+
+// calmAt is when all workers will have stayed under the limit for so long that
+// what braked has passed; zero if one is over it, or was not looked at.
+func (f *Fleet) calmAt(c Config) (at time.Time) {
+	for i := range f.Workers {
+		w := &f.Workers[i]
+		if w.State != Ready || w.Over > 0 || !w.Under {
+			return time.Time{}
+		}
+		for _, since := range []time.Time{w.ReadyAt, w.overAt} {
+			if since = since.Add(max(shortLife, c.MinUptime)); since.After(at) {
+				at = since
+			}
+		}
+	}
+	return at
+}
+
+// mostGrown is what the worker has grown by that has grown most.
+func (f *Fleet) mostGrown() int64 {
+	var most int64
+	for i := range f.Workers {
+		most = max(most, f.excess(&f.Workers[i]))
+	}
+	return most
+}
 
 // largest is what the worker has that has most.
 func (f *Fleet) largest() int64 {

@@ -80,7 +80,7 @@ func explainTotal(c Config, now time.Time, f *Fleet, w *Worker) Cause {
 	switch {
 	case why == "":
 	case most == nil:
-		e.Text = why + "; no worker has grown, so that no cycle would help"
+		e.Text = why + "; no worker has grown so much that a cycle would help"
 	case most != w:
 		e.Text = fmt.Sprintf("%s; the worker of slot %d has grown most", why, most.Slot)
 	default:

@@ -49,6 +49,7 @@ type Worker struct {
 	sized     bool      // what it takes is learned
 	booting   looks
 	base      int64 // private memory when it had settled, or until then when it was ready
+	begun     int64 // private memory at the first look
 	// settled: it has stopped growing once, if only for a while.
 	settled  bool
 	settling time.Duration // up to which age base may rise
@@ -226,6 +227,9 @@ func (f *Fleet) Retire(c Config, a Drain, now time.Time) {
 // Halt applies a Stop.
 func (f *Fleet) Halt(a Stop, now time.Time) {
 	if w := f.Find(a.ID); w != nil {
+		if f.crowdsOut(w) != "" { // the next such surge must be known not to fit
+			f.learned.fresh.add(roomy(w.boot))
+		}
 		w.State, w.Since = Stopping, now
 		if a.Trigger != "" {
 			w.Leaving = a.Trigger

@@ -22,7 +22,7 @@ func (w *Worker) foresee(c Config, f *Fleet, now time.Time) {
 	w.near, w.grows = w.trend.outlook(now, evidence)
 	w.long, _ = w.trend.outlook(now, longEvidence)
 	o, grows := w.trend.outlook(now, w.trend.age()/2)
-	w.leaks = grows && o.certain(float64(w.Private+(w.Private-w.base)/2))
+	w.leaks = grows && o.certain(float64(w.Memory+(w.Private-w.base)/2))
 	w.foreseen, w.reaches = Foreseen{}, time.Time{}
 	if w.grows {
 		w.foreseen.Growth = w.near.rate

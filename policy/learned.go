@@ -7,12 +7,14 @@ import (
 
 // learned is what earlier workers taught about the next.
 type learned struct {
-	fresh  recent[int64]   // bytes of a worker that just became ready
+	fresh  recent[int64]   // bytes of a worker of this release that just became ready
+	before int64           // the most of them of the release before it
+	warm   int64           // bytes at which workers of this release settled, at most
 	boots  slowest         // from start to ready
 	drains slowest         // from being told to go to gone
 	rates  recent[float64] // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
 
-	// stops is the highest level at which a worker of this release was seen to
+	// stops is the highest level, by Config.MemoryMetric, at which a worker of this release was seen to
 	// stop growing, and for how long at most it did, or had grown before. What
 	// grows below it is expected to stop there again.
 	stops   int64
@@ -101,6 +103,10 @@ func (l *learned) usualRate() float64 {
 
 // newRelease forgets what may be different with another program.
 func (l *learned) newRelease() {
+	if l.fresh.n > 0 {
+		l.before, l.fresh = l.fresh.max(), recent[int64]{}
+	}
+	l.warm = 0
 	l.rates, l.stops, l.stopped, l.settling, l.futile = recent[float64]{}, 0, 0, 0, 0
 }
 
@@ -116,7 +122,7 @@ func (f *Fleet) learnLevel(c Config, w *Worker) {
 	}
 	// For a moment even a leak is flat; for a third of a life it is not.
 	age := w.trend.age()
-	rest, level := w.trend.rest()
+	rest, level := w.trend.rest(w.Memory - w.Private)
 	if rest < max(c.MinUptime*3/2, 12*c.SampleInterval, age/3) {
 		return
 	}
@@ -127,8 +133,11 @@ func (f *Fleet) learnLevel(c Config, w *Worker) {
 	// What saturates is flat for a while before it has come to its end.
 	if age <= w.settling {
 		w.base = max(w.base, w.Private)
+		l.warm = max(l.warm, w.base)
 	}
-	l.noteStop(level, max(rest, age-rest))
+	if w.Private-w.begun > flatness(w.Private) { // what never grew says nothing of others' growth
+		l.noteStop(level, max(rest, age-rest))
+	}
 }
 
 // noteStop notes that growth which had lasted for so long, or a stretch that was
@@ -137,24 +146,26 @@ func (l *learned) noteStop(level int64, lasted time.Duration) {
 	l.stops, l.stopped = max(l.stops, level), max(l.stopped, lasted)
 }
 
-// learnRest notes of a worker that goes since it was expected to grow on that it has come to rest meanwhile: by now a good part of what it has would have
-// come once more. Otherwise each in a row would go before it can show that it
-// stops. It may be a leak that paused, which is told sooner than by learnLevel only
+// learnRest notes of a worker that goes since it was expected to grow on that it
+// has come to rest meanwhile: by now a good part of what it has would have come once
+// more. Otherwise each in a row would go before it can show that it stops. It may be a leak that paused, which is told sooner than by learnLevel only
 // where there is room for all workers to be at their limits.
 func (f *Fleet) learnRest(c Config, w *Worker) {
 	if w.Over > 0 || !f.limitsFit(c) {
 		return
 	}
-	rest, level := w.trend.rest()
+	rest, level := w.trend.rest(w.Memory - w.Private)
 	grew := w.trend.age() - rest
 	missed := float64(w.Private-w.base) * rest.Seconds() / grew.Seconds()
-	if rest >= 3*c.SampleInterval && missed >= 4*float64(flatness(level)) {
+	if rest >= 3*c.SampleInterval && missed >= 4*float64(flatness(w.private(level))) {
 		f.learned.noteStop(level, w.trend.age())
 	}
 }
 
-// rest is how long memory has been what it is now, and the most that it was since.
-func (t *trend) rest() (lasted time.Duration, level int64) {
+// rest is how long memory has been what it is now, and the most that it was since;
+// shared is the part of it that says nothing. Points stand for the least of a while,
+// so that it is reckoned to where the last of them ends.
+func (t *trend) rest(shared int64) (lasted time.Duration, level int64) {
 	for i := range t.levels {
 		l := &t.levels[i]
 		now := t.levels[0].open.low
@@ -162,7 +173,7 @@ func (t *trend) rest() (lasted time.Duration, level int64) {
 		for j := range min(l.n, trendPoints) {
 			p := l.points[(l.n-1-j)%trendPoints]
 			low, high = min(low, p.low), max(high, p.low)
-			if high-low > flatness(high) {
+			if high-low > flatness(high-shared) {
 				break
 			}
 			if since := l.open.at - p.at; since > lasted {

@@ -43,6 +43,10 @@ func deadlines(c Config, now time.Time, f *Fleet) []Action {
 			actions = append(actions, Stop{ID: w.ID, Reason: "it has finished all that it had begun"})
 			continue
 		}
+		if why := f.crowdsOut(w); why != "" {
+			actions = append(actions, Stop{ID: w.ID, Trigger: w.Trigger, Reason: why})
+			continue
+		}
 		if w.State == Stopping && w.Idle && !w.Killed && f.verge && w.Private >= f.Container.Limit/reserveShare {
 			actions = append(actions, Kill{ID: w.ID, Reason: fmt.Sprintf("it has finished all that it had begun, but still has %s, and the container needs %s of %s: the kernel would kill next",
 				size(w.Private), size(f.Container.Needed), size(f.Container.Limit))})

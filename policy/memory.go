@@ -58,19 +58,18 @@ func (f *Fleet) Observe(c Config, id uint64, s Sample, now time.Time) {
 	}
 	switch {
 	case w.trend == nil:
-		w.trend, w.base = newTrend(now), s.Private
+		w.trend, w.base, w.begun = newTrend(now), s.Private, s.Private
 	case s.Exact && s.Shared && !again && s.Bytes < had:
 		w.trend.shift(s.Bytes - had) // what was counted too often, no fall
 		if first {
-			w.base += s.Private - hadPrivate
+			w.base, w.begun = w.base+s.Private-hadPrivate, w.begun+s.Private-hadPrivate
 		}
 	default:
 		f.grown += s.Bytes - had
 	}
 	w.trend.add(now, s.Bytes, c.SampleInterval)
-	if sure && !w.sized {
-		w.sized = true
-		f.learned.fresh.add(max(w.boot, s.Private))
+	if sure {
+		f.learnSize(w)
 	}
 	f.learnLevel(c, w)
 	w.foresee(c, f, now)

@@ -247,3 +247,51 @@ func TestACaptureThatNeverEndsHoldsUpNoCycle(t *testing.T) {
 	f.Workers[0].Due = now
 	expect(t, c, now, f, Drain{ID: 1, Trigger: Age})
 }
+
+// A worker that is ready but was not looked at yet takes as much as one that starts.
+func TestAWorkerThatWasNotLookedAtTakesItsRoom(t *testing.T) {
+	c := remembering()
+	f := served(c, 2)
+	look(f, c, 0, 10, 400, 0, func(uint64, float64) float64 { return 100 })
+	now := t0.Add(10 * time.Second)
+	f.Desired = 3
+	w := f.Launch(Start{Slot: 2, Generation: 1}, now)
+	f.Contain(c, Container{Limit: 400 * mib, Needed: 210 * mib, Group: true}, now)
+	f.MarkReady(c, w.ID, now.Add(time.Second))
+	if f.noRoom(c, now.Add(time.Second)) == "" { // 200 and its 110 of 400
+		t.Error("it fits")
+	}
+}
+
+// What a release takes that is no more counts only until the next has shown its size.
+func TestASmallerReleaseIsNotTakenForTheOneBefore(t *testing.T) {
+	c := remembering()
+	f := served(c, 2)
+	now := look(f, c, 0, 30, 1000, 0, func(uint64, float64) float64 { return 400 })
+	generation := f.NewGeneration()
+	if fresh := f.freshSize(c); fresh != 440*mib {
+		t.Errorf("before it was seen it takes %s", size(fresh))
+	}
+	w := f.Launch(Start{Slot: 0, Generation: generation, Replaces: 1}, now)
+	f.MarkReady(c, w.ID, now)
+	f.Observe(c, w.ID, Sample{Bytes: 100 * mib, Private: 100 * mib, Share: 100 * mib}, now.Add(time.Second))
+	if fresh := f.freshSize(c); fresh != 110*mib {
+		t.Errorf("it takes %s", size(fresh))
+	}
+}
+
+// What made workers too large may pass: they stay under the limit then.
+func TestAPauseEndsWithItsCause(t *testing.T) {
+	c := remembering()
+	c.MaxMemory = 300 * mib
+	f := served(c, 2)
+	look(f, c, 0, 60, 0, 0, func(uint64, float64) float64 { return 330 })
+	f.Pause(Brake{Memory, "a fresh worker needs more"})
+	now := look(f, c, 60, 650, 0, 0, func(uint64, float64) float64 { return 100 })
+	expect(t, c, now, f)
+	if at := Wake(c, now, f); at.Before(t0.Add(658*time.Second)) || at.After(t0.Add(660*time.Second)) {
+		t.Errorf("wakes at +%s", at.Sub(t0))
+	}
+	now = look(f, c, 650, 661, 0, 0, func(uint64, float64) float64 { return 100 })
+	expect(t, c, now, f, Resume{Trigger: Memory})
+}

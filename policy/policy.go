@@ -203,6 +203,9 @@ func Wake(c Config, now time.Time, f *Fleet) time.Time {
 		}
 	}
 	w.add(cycleRetryAt(c, f))
+	if _, paused := f.Brakes[Memory]; paused {
+		w.add(f.calmAt(c))
+	}
 	for i := range f.Workers {
 		if d := &f.Workers[i]; d.State == Ready {
 			w.add(d.Due)

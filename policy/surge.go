@@ -34,7 +34,7 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 	})
 	pending := int64(0)
 	for _, w := range f.Workers {
-		if w.State == Starting {
+		if w.State == Starting || w.State == Ready && w.trend == nil { // or ready, and what it took for that was not seen yet
 			pending += max(0, fresh-w.Private)
 		}
 	}
@@ -50,12 +50,41 @@ func (f *Fleet) noRoom(c Config, now time.Time) string {
 }
 
 // freshSize is what a new worker takes, a tenth more than the largest of the last
-// few did. Before there was one it is the limit, and 0 without that.
+// few did: of this release, or as long as there was none of the one before it.
+// Before there was any it is the limit, and 0 without that.
 func (f *Fleet) freshSize(c Config) int64 {
-	if most := f.learned.fresh.max(); most > 0 {
+	if most := f.learned.largest(); most > 0 {
 		return most + most/10
 	}
 	return c.MaxMemory
+}
+
+// largest is the most that one of the last few workers took when it was ready.
+func (l *learned) largest() int64 {
+	if most := l.fresh.max(); most > 0 {
+		return most
+	}
+	return l.before
+}
+
+// learnSize notes what a worker takes when it is ready.
+func (f *Fleet) learnSize(w *Worker) {
+	if !w.sized && w.Generation == f.Generation {
+		w.sized = true
+		f.learned.fresh.add(max(w.boot, w.Private))
+	}
+}
+
+// crowdsOut is why a replacement is not waited for any longer: it takes more than
+// those before it, and that fills the container. The worker that it was to replace
+// stays.
+func (f *Fleet) crowdsOut(w *Worker) string {
+	most := f.learned.largest()
+	if !f.verge || w.State != Starting || !f.serving(w.Replaces) || w.boot <= most+most/10 {
+		return ""
+	}
+	return fmt.Sprintf("it has %s before it is ready, where %s were expected, and the container needs %s of %s: the kernel would kill next",
+		size(w.boot), size(most), size(f.Container.Needed), size(f.Container.Limit))
 }
 
 // leaving tells whether a worker is on its way out, so that there will be more room.

@@ -187,6 +187,9 @@ func (f *Fleet) gain(c Config, now time.Time, within time.Duration) float64 {
 const (
 	worthShare = 10
 	leastWorth = 4 << 20
+	// leastPart of that is enough when the kernel is about to kill, and growth by
+	// less is none.
+	leastPart = 4
 )
 
 // excess is what a worker has grown by since it settled, or since it was ready if
@@ -199,11 +202,11 @@ func (f *Fleet) excess(w *Worker) int64 {
 	}
 	base, has := w.base, w.Private
 	if t := w.trend; t.falls > 1 && t.age()-t.lastT <= 2*(t.lastT-t.fallT) {
-		has = min(has, t.trough)
+		has = min(has, w.private(t.trough))
 	}
 	if !f.brink {
 		if w.trend.age() < f.learned.settling {
-			base = max(base, f.learned.stops)
+			base = max(base, f.learned.warm)
 		}
 		if !w.settled && !w.leaks && !f.learned.leaks() {
 			return 0
@@ -212,8 +215,15 @@ func (f *Fleet) excess(w *Worker) int64 {
 	return max(0, has-base)
 }
 
-// worth tells whether a cycle of a worker gives back enough, or a part of that.
+// private is what a level by Config.MemoryMetric is of private memory.
+func (w *Worker) private(level int64) int64 { return level - (w.Memory - w.Private) }
+
+// worth tells whether a cycle of a worker gives back enough, or a part of that. When
+// the kernel is about to kill, little is enough.
 func (f *Fleet) worth(w *Worker, part int64) bool {
+	if k := f.Container; k.Group && float64(k.Needed) > hardShare*float64(k.Limit) {
+		part = max(part, leastPart)
+	}
 	return f.excess(w) >= max(leastWorth, w.base/worthShare)/part
 }
 

@@ -143,15 +143,15 @@ func TestTrendShifted(t *testing.T) {
 
 func TestTrendRest(t *testing.T) {
 	tr, _ := grown(200, func(s float64) float64 { return min(100, 50+s) })
-	if rest, level := tr.rest(); rest < 2*time.Minute || level != 100*mib {
+	if rest, level := tr.rest(0); rest < 2*time.Minute || level != 100*mib {
 		t.Errorf("at rest for %s at %d MiB", rest, level/mib)
 	}
 	tr, _ = grown(60, func(s float64) float64 { return min(100, 50+s) })
-	if rest, _ := tr.rest(); rest < 8*time.Second || rest > 12*time.Second {
+	if rest, _ := tr.rest(0); rest < 8*time.Second || rest > 12*time.Second {
 		t.Errorf("at rest for %s, want 10 s", rest)
 	}
 	tr, _ = grown(200, func(s float64) float64 { return 50 + s })
-	if rest, _ := tr.rest(); rest > 5*time.Second {
+	if rest, _ := tr.rest(0); rest > 5*time.Second {
 		t.Errorf("a leak was at rest for %s", rest)
 	}
 }
