@@ -63,7 +63,7 @@ func simTable() string {
 	var t strings.Builder
 	t.WriteString("| scenario | workers | played | cycles for memory | for total | begun ahead | stop-first | lowest memory at a cycle / limit | highest in rotation / limit | container's peak / limit | cycles at once | fewest ready | paused | looks a minute | time | broken promises |\n")
 	t.WriteString(strings.Repeat("| --- ", 16) + "|\n")
-	cases := slices.Concat(simBenign(), simLeaks(), simFast(), simBudgets(), simFutile())
+	cases := slices.Concat(simBenign(), simLeaks(), simFast(), simBudgets(), simFutile(), simHardships())
 	rows := make([]string, len(cases))
 	var playing sync.WaitGroup
 	next := make(chan int)
