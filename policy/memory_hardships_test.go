@@ -44,6 +44,11 @@ func simHardships() []simCase {
 			s.trace = simOneSlot(0, simFlat(0.95*s.limit), simLeak(s.fresh, (s.limit-s.fresh)/300))
 			s.wanted = simPromise{most: 1, trigger: Memory, atLeast: 11 * (s.workers - 1)}
 		}},
+		{"leaks of 10 min, boots and drains that differ by half", []int{1, 2, 4, 8}, func(s *simScenario) {
+			s.boot, s.drain, s.vary, s.span, s.spikeUpTo = 5*time.Second, 2*time.Second, 0.5, 3*time.Hour, 0
+			s.trace = simLeak(s.fresh, (s.limit-s.fresh)/600)
+			s.wanted = simPromise{most: 1, trigger: Memory, atLeast: 16 * s.workers}
+		}},
 		{"filled by half in 1 min, boot 1 min", []int{1, 8}, fills(0.6, time.Minute, time.Minute)},
 		{"total: leak of 2 h after two early dips", []int{4}, func(s *simScenario) {
 			s.fresh, s.noise, s.spikeUpTo = 200*simMiB, 0, 0
