@@ -52,7 +52,9 @@ func (c container) in(t testing.TB, kib int) (*pool, *cgroup.Group, string) {
 	if c.ballast > 0 {
 		command = []string{buildServer(t, "hungry")}
 	}
-	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers)}, c.flags, []string{"--"}, command), inside(g),
+	// In two minutes some of the clients' connections are not used for longer than rota
+	// keeps them by default, and that it ends those is nobody's loss.
+	p := start(t, slices.Concat([]string{"-w", strconv.Itoa(containerWorkers), "--idle-timeout", "10m"}, c.flags, []string{"--"}, command), inside(g),
 		withEnv(fmt.Sprintf("PORT=%d", port), fmt.Sprintf("LEAK_KIB=%d", kib), fmt.Sprintf("BALLAST_MIB=%d", c.ballast), "BOOT="+c.boot.String()))
 	p.awaitKind("pool ready", 1)
 	return p, g, fmt.Sprintf("127.0.0.1:%d", port)
