@@ -14,9 +14,9 @@ type learned struct {
 	drains slowest         // from being told to go to gone
 	rates  recent[float64] // bytes a second by which a worker grew when it was cycled for memory; 0 if it did not
 
-	// stops is the highest level, by Config.MemoryMetric, at which a worker of this release was seen to
-	// stop growing, and for how long at most it did, or had grown before. What
-	// grows below it is expected to stop there again.
+	// stops is the highest level, by Config.MemoryMetric, at which a worker of this
+	// release was seen to stop growing, and stopped for how long at most it did, or
+	// had grown before. What grows below it is expected to stop there again.
 	stops   int64
 	stopped time.Duration
 	// settling is within what age at most workers of this release settled.
@@ -64,16 +64,14 @@ func (s *slowest) add(d time.Duration) {
 // requests, and for most servers to end.
 const guessedDrain = 3 * time.Second / 2
 
-// drain is how long it may take for a worker to be gone that is told to go.
-func (l *learned) drain(c Config) time.Duration {
-	if l.drains.some {
-		return l.drains.took
-	}
-	return min(guessedDrain, c.DrainTimeout)
-}
-
 // cycle is how long a cycle may take.
-func (l *learned) cycle(c Config) time.Duration { return l.boots.took + l.drain(c) }
+func (l *learned) cycle(c Config) time.Duration {
+	drain := min(guessedDrain, c.DrainTimeout)
+	if l.drains.some {
+		drain = l.drains.took
+	}
+	return l.boots.took + drain
+}
 
 // lead is how long before a limit a cycle must begin: a quarter more than it
 // takes, and some samples.
@@ -148,8 +146,9 @@ func (l *learned) noteStop(level int64, lasted time.Duration) {
 
 // learnRest notes of a worker that goes since it was expected to grow on that it
 // has come to rest meanwhile: by now a good part of what it has would have come once
-// more. Otherwise each in a row would go before it can show that it stops. It may be a leak that paused, which is told sooner than by learnLevel only
-// where there is room for all workers to be at their limits.
+// more. Otherwise each in a row would go before it can show that it stops. It may be
+// a leak that paused; that is told sooner than by learnLevel only where there is
+// room for all workers to be at their limits.
 func (f *Fleet) learnRest(c Config, w *Worker) {
 	if w.Over > 0 || !f.limitsFit(c) {
 		return

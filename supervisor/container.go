@@ -17,14 +17,19 @@ type container interface {
 
 // contain takes over a look at the container that began at a time.
 func (s *Supervisor) contain(c procstats.Container, err error, at, now time.Time) {
+	kills := c.Events.OOMKill
 	switch {
 	case err == nil:
-		s.countKills(c.Events.OOMKill, at, now)
-		s.tellKills(now)
+		delete(s.warned, "container") // should it fail again, that is news
 	case c.Limit.Bytes > 0:
-		s.warn("container "+err.Error(), "%v: not all is known of what the container met", err)
+		s.warn("container", "%v: not all is known of what the container met", err)
+		kills, err = s.container.OOMKills()
 	default:
-		s.warn("container "+err.Error(), "%v: limits of the container are not heeded", err)
+		s.warn("container", "%v: limits of the container are not heeded", err)
+	}
+	if err == nil {
+		s.countKills(kills, at, now)
+		s.tellKills(now)
 	}
 	s.uncontained = c.Limit.Bytes == 0
 	if s.uncontained { // what the workers have together is known

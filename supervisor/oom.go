@@ -16,10 +16,9 @@ import (
 const dying = 5 * time.Second
 
 // kills keeps account of the processes that the kernel killed for want of memory,
-// those of our own control group or those of the groups within it. It counts each
-// before it kills it, so the end of a
-// process always finds its kill counted; but the count may be seen long before
-// the end is.
+// those of our own control group or those of the groups within it. The kernel counts
+// each before it kills it, so the end of a process always finds its kill counted; but
+// the count may be seen long before the end is.
 type kills struct {
 	total uint64      // as last read
 	read  time.Time   // when that was
